@@ -1,0 +1,1 @@
+//! The configuration file of prometheus-adapter: strict loading, with errors that name place and fix.

@@ -1,0 +1,1 @@
+//! A back-end that speaks the HTTP API of Prometheus.

@@ -1,0 +1,1 @@
+//! The subset of Go text/template that rules use, with delimiters `<<` and `>>`.

@@ -1,0 +1,9 @@
+//! Plain types that every crate shares: quantities, durations, label selectors.
+//!
+//! Nothing here does I/O, starts a task or reads a clock.
+//!
+//! **Invariant:** this crate depends on no other crate of the workspace.
+
+pub mod duration;
+pub mod quantity;
+pub mod selector;
