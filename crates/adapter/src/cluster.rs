@@ -22,6 +22,8 @@ pub struct ApiResource {
     pub kind: String,
     /// Whether objects live in a namespace.
     pub namespaced: bool,
+    /// Short names, which kubectl accepts and configurations must not use; known so that advice can name them.
+    pub short_names: Vec<String>,
 }
 
 /// The identity of an object that metrics describe.

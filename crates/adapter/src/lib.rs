@@ -10,5 +10,6 @@
 pub mod backend;
 pub mod cluster;
 pub mod config;
+pub mod mapper;
 pub mod prometheus;
 pub mod template;
