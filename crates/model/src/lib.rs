@@ -6,4 +6,5 @@
 
 pub mod duration;
 pub mod quantity;
+pub mod quote;
 pub mod selector;
