@@ -66,6 +66,11 @@ pub enum BackendError {
     /// The answer is larger than this process is willing to hold.
     #[error("the answer of {server} exceeds {limit} bytes")]
     TooLarge { server: String, limit: u64 },
+    /// The list of series has more distinct shapes than this process is willing to hold.
+    #[error(
+        "{server} lists more than {limit} kinds of series (metric names with their sets of labels): narrow the seriesQuery"
+    )]
+    TooManyShapes { server: String, limit: usize },
     /// Credentials or certificates for the server could not be read.
     #[error("{0}")]
     Credentials(String),
@@ -77,8 +82,10 @@ pub trait Backend: Send + Sync {
     /// Evaluates `query` at Unix time `at` (seconds), giving up after `limit`.
     async fn query(&self, query: &str, at: f64, limit: Duration) -> Result<QueryResult, BackendError>;
 
-    /// Lists the distinct shapes, in order of first appearance, of the series that match `selector`
-    /// and were seen between the Unix times `start` and `end` (seconds).
+    /// Lists the distinct shapes of the series that match `selector` and were seen between the Unix
+    /// times `start` and `end` (seconds), each once, ordered by its *last* series in the answer: where
+    /// later series win over earlier ones, as in prometheus-adapter's registries, going through the
+    /// shapes in order gives what going through all series would.
     ///
     /// Memory used is proportional to the number of distinct shapes, not of series.
     async fn series(&self, selector: &str, start: f64, end: f64) -> Result<Vec<SeriesShape>, BackendError>;

@@ -1,0 +1,3 @@
+//! The adapter against servers that run in the same process.
+
+mod prometheus;
