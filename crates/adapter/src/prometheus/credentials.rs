@@ -83,7 +83,7 @@ impl Credentials {
         if let Some(token) = &self.token {
             let mut token = token.lock().unwrap_or_else(PoisonError::into_inner);
             if token.checked.elapsed() >= self.recheck {
-                token.refresh();
+                token.refresh(false);
             }
             headers.insert(AUTHORIZATION, token.value.clone());
         }
@@ -103,7 +103,7 @@ impl Credentials {
         let Some(token) = &self.token else { return false };
         let mut token = token.lock().unwrap_or_else(PoisonError::into_inner);
         if Some(&token.value) == sent.get(AUTHORIZATION) {
-            token.refresh();
+            token.refresh(true);
         }
         Some(&token.value) != sent.get(AUTHORIZATION)
     }
@@ -123,9 +123,10 @@ impl Credentials {
 }
 
 impl Token {
-    fn refresh(&mut self) {
+    /// Reads the file if it changed; if `anyway`, whatever its time of modification says.
+    fn refresh(&mut self, anyway: bool) {
         self.checked = Instant::now();
-        if self.file.changed() {
+        if anyway || self.file.changed() {
             match read_token(&mut self.file) {
                 Ok(value) => self.value = value,
                 Err(error) => {

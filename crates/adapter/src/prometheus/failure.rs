@@ -31,6 +31,11 @@ impl Failure {
             let cause = cause.strip_prefix("failed to lookup address information: ").unwrap_or(&cause);
             return Self::new(ErrorReason::Dns, format!("the host name {host} is unknown ({cause})"));
         }
+        // An HTTP/2 connection passes on what TLS says as text only.
+        let alert = chain.last().map(ToString::to_string);
+        if let Some(alert) = alert.as_deref().and_then(|words| words.strip_prefix("received fatal alert: ")) {
+            return Self::new(ErrorReason::Tls, alert_words(alert));
+        }
         let connecting = chain
             .iter()
             .find_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
@@ -98,7 +103,7 @@ fn is_parse(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn tls_words(error: &rustls::Error) -> String {
-    use rustls::{AlertDescription, CertificateError, Error};
+    use rustls::{CertificateError, Error};
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "its certificate is signed by an authority that is not trusted: give its CA file".into()
@@ -112,13 +117,21 @@ fn tls_words(error: &rustls::Error) -> String {
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "its certificate is for another host name".into(),
-        Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server wants a client certificate: give its file and its key".into()
-        }
-        Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate) => {
-            "the server refuses the client certificate".into()
-        }
+        Error::AlertReceived(alert) => alert_words(&format!("{alert:?}")),
         Error::InvalidMessage(_) => "the server speaks no TLS on this port: try http://".into(),
         other => format!("TLS: {other}"),
+    }
+}
+
+/// What a TLS server means by refusing with `alert` (the name of a `rustls::AlertDescription`).
+fn alert_words(alert: &str) -> String {
+    match alert {
+        "CertificateRequired" => "the server wants a client certificate: give its file and its key".into(),
+        "UnknownCA" | "BadCertificate" | "CertificateUnknown" | "CertificateExpired"
+        | "CertificateRevoked" => {
+            format!("the server refuses the client certificate ({alert})")
+        }
+        "ProtocolVersion" => "the server speaks none of TLS 1.2 and 1.3".into(),
+        other => format!("TLS: the server refuses ({other})"),
     }
 }

@@ -14,7 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +32,7 @@ pub struct Asked {
     /// The parameters of the form if there is one, else of the query string, decoded.
     pub parameters: Vec<(String, String)>,
     pub headers: HeaderMap,
+    pub version: http::Version,
     /// The connection it came over, counted from 0.
     pub connection: usize,
 }
@@ -111,7 +112,6 @@ impl Fake {
     }
 
     /// Serves HTTPS.
-    #[allow(dead_code)]
     pub async fn start_tls(
         tls: TlsAcceptor,
         answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
@@ -125,7 +125,7 @@ impl Fake {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (changing, changed) = watch::channel(Connections::default());
-        let log = asked.clone();
+        let (log, changing) = (asked.clone(), Arc::new(changing));
         tokio::spawn(async move {
             let next = AtomicUsize::new(0);
             while let Ok((stream, _)) = listener.accept().await {
@@ -135,10 +135,10 @@ impl Fake {
                     (tls.clone(), log.clone(), answer.clone(), changing.clone());
                 tokio::spawn(async move {
                     match tls {
-                        None => serve_connection(stream, connection, log, answer, &changing).await,
+                        None => serve_connection(stream, connection, log, answer, changing.clone()).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve_connection(stream, connection, log, answer, &changing).await;
+                                serve_connection(stream, connection, log, answer, changing.clone()).await;
                             }
                         }
                     }
@@ -180,10 +180,10 @@ async fn serve_connection(
     connection: usize,
     log: Arc<Mutex<Vec<Asked>>>,
     answer: Arc<Answer>,
-    changing: &watch::Sender<Connections>,
+    changing: Arc<watch::Sender<Connections>>,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
-        let (log, answer) = (log.clone(), answer.clone());
+        let (log, answer, changing) = (log.clone(), answer.clone(), changing.clone());
         async move {
             let asked = read(request, connection).await;
             log.lock().expect("no panic").push(asked.clone());
@@ -191,7 +191,9 @@ async fn serve_connection(
             respond(answer(&asked)).await
         }
     });
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    // HTTP/2 is for those who negotiated it.
+    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn read(request: Request<Incoming>, connection: usize) -> Asked {
@@ -201,7 +203,7 @@ async fn read(request: Request<Incoming>, connection: usize) -> Asked {
     let form = String::from_utf8(body.to_vec()).expect("a form");
     let parameters = decoded(if parts.method == http::Method::POST { &form } else { &query });
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
-    Asked { method, path, query, parameters, headers: parts.headers, connection }
+    Asked { method, path, query, parameters, headers: parts.headers, version: parts.version, connection }
 }
 
 async fn respond(reply: Reply) -> Result<Response<UnsyncBoxBody<Bytes, io::Error>>, io::Error> {

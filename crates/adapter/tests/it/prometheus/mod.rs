@@ -1,10 +1,13 @@
 //! The Prometheus client against a fake server on a port of its own.
 
 mod answers;
+mod credentials;
 mod fake;
 mod limits;
+mod recorded;
 mod requests;
 mod series;
+mod tls;
 
 use std::time::Duration;
 
