@@ -1,1 +1,32 @@
-fn main() {}
+//! Development tasks. Not part of what ships.
+//!
+//! **Invariant:** a task says what it runs, and leaves nothing running behind.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
+
+mod demo;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use plimsoll_testkit::app;
+
+/// Development tasks of Plimsoll.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Walk from a real Prometheus to a real HPA decision on a real control plane, in about a minute.
+    Demo,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = app::run_if_asked() {
+        return code;
+    }
+    let result = match Task::parse() {
+        Task::Demo => demo::run(),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
