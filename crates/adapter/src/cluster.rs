@@ -26,15 +26,26 @@ pub struct ApiResource {
     pub short_names: Vec<String>,
 }
 
+/// The labels of an object, sorted by key. Objects of one owner usually share one set.
+pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
+
 /// The identity of an object that metrics describe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
     /// Empty for cluster-scoped objects.
-    pub namespace: Box<str>,
+    pub namespace: Arc<str>,
     /// Its name.
     pub name: Box<str>,
     /// Its labels, sorted by key.
-    pub labels: Vec<(Box<str>, Box<str>)>,
+    pub labels: Labels,
+}
+
+impl ObjectMeta {
+    /// The value of the label `key`.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let at = self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
+        Some(&self.labels[at].1)
+    }
 }
 
 /// Why the objects of a type could not be listed.

@@ -5,5 +5,6 @@
 //!
 //! **Invariant:** an answer to discovery never waits for a back-end.
 
+pub mod cluster;
 pub mod identity;
 pub mod route;

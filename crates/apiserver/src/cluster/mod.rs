@@ -1,0 +1,16 @@
+//! Everything that talks to the Kubernetes API server: discovery, objects, who a client is and what it may do.
+//!
+//! Not a server: `crate::identity` names the questions that a server asks; here they are answered.
+//!
+//! **Invariant:** whatever is started here ends when the value that started it is dropped.
+
+mod background;
+mod client;
+mod discovery;
+mod metrics;
+mod objects;
+
+pub use self::client::{CallError, ConnectError, connect};
+pub use self::discovery::{Discovery, GroupFailure};
+pub use self::metrics::ClusterMetrics;
+pub use self::objects::{ObjectCache, ObjectSettings, Snapshot};

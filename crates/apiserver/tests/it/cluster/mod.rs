@@ -1,0 +1,6 @@
+//! What talks to the Kubernetes API server, against one that answers in this process.
+
+mod api;
+mod connecting;
+mod discovery;
+mod objects;

@@ -1,0 +1,3 @@
+//! Integration tests of the API server, one binary for all.
+
+mod cluster;
