@@ -8,13 +8,25 @@
 //!
 //! **Invariant:** every [`Position`] refers to the text as it was given, also through anchors and merge keys.
 
+mod advice;
+mod decode;
 mod finding;
+mod foreign;
+mod load;
+mod node;
+#[cfg(test)]
+mod recorded;
+mod reference;
+mod scalar;
+mod schema;
 mod text;
+mod trace;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use finding::{ConfigError, Excerpt, Finding};
+pub use reference::reference;
 pub use text::{Position, Text};
 
 /// A configuration file, decoded.
@@ -181,9 +193,12 @@ impl fmt::Display for Place {
 impl Config {
     /// Decodes a configuration file: YAML as go-yaml v2 reads it in strict mode, or JSON.
     ///
-    /// An empty text is an empty configuration. Only the first document counts.
+    /// An empty text is an empty configuration. Only the first document counts. At most 1 MiB is read, which is
+    /// what a ConfigMap can hold, and aliases may not expand it beyond 8 MiB of text and nodes.
+    ///
+    /// # Errors
+    /// All mistakes that the file alone shows.
     pub fn parse(text: &str) -> Result<Loaded, ConfigError> {
-        let _ = text;
-        Ok(Loaded::default())
+        load::load(text)
     }
 }

@@ -57,6 +57,11 @@ impl Text {
         Self { value: String::new(), present: false, start: holder, runs: Vec::new() }
     }
 
+    /// The same text when its value counts as null.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(String::new(), self.start, Vec::new())
+    }
+
     /// The decoded value.
     pub fn as_str(&self) -> &str {
         &self.value
