@@ -124,15 +124,13 @@ pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
         }
         if let Some((column, value)) = value_of(line) {
             let column = line[..column].chars().count();
-            if let Some(first) = value.chars().next().filter(|first| "{[@`%&*!|>".contains(*first)) {
-                if !matches!(first, '|' | '>') {
-                    return finding(
-                        at(column),
-                        format!("a text must not begin with `{first}` unless it is quoted ({reason})"),
-                    )
-                    .with_fix(format!("'{}'", value.replace('\'', "''")))
-                    .with_excerpt(source, value.chars().count());
-                }
+            if let Some(first) = value.chars().next().filter(|first| "{[@`%&*!".contains(*first)) {
+                return finding(
+                    at(column),
+                    format!("a text must not begin with `{first}` unless it is quoted ({reason})"),
+                )
+                .with_fix(format!("'{}'", value.replace('\'', "''")))
+                .with_excerpt(source, value.chars().count());
             }
             if !value.starts_with(['"', '\'']) && (value.contains(": ") || value.ends_with(':')) {
                 return finding(at(column), format!("a text that holds `: ` must be quoted ({reason})"))
