@@ -6,6 +6,7 @@
 //! **Invariant:** every line it shows comes from real kubectl.
 
 use std::{
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -15,8 +16,7 @@ use plimsoll_testkit::{
     adapter::{Adapter, SERVED, ServedVersion},
     cluster::{Cluster, Programs, Settings, manifest, workspace},
     controlplane::Autoscaling,
-    part,
-    prometheus::{self},
+    part, prometheus,
     sandbox::{self, Sandbox},
     wait::eventually,
     web,
@@ -28,15 +28,25 @@ const CUSTOM: [ServedVersion; 2] = [SERVED[0], SERVED[1]];
 /// How long any one step may take.
 const STEP: Duration = Duration::from_secs(60);
 
+/// How to run the demonstration.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The program whose `serve` is shown; built from this workspace when left out.
+    #[arg(long, value_name = "PATH")]
+    adapter: Option<PathBuf>,
+}
+
 /// Runs the demonstration, in a sandbox.
 ///
 /// # Errors
 /// When something is missing on this machine, or a step does not come about.
-pub fn run() -> Result<ExitCode> {
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let built = || workspace().join("target/debug/plimsoll");
+    let adapter = options.adapter.clone().unwrap_or_else(built);
     if let Some(sandbox) = Sandbox::current()? {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let logs = sandbox.logs();
-        return match runtime.block_on(walk(sandbox)) {
+        return match runtime.block_on(walk(sandbox, &adapter)) {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(error) => {
                 eprintln!("\n{}", part::tails(&logs, 12));
@@ -46,7 +56,9 @@ pub fn run() -> Result<ExitCode> {
     }
     sandbox::available()?;
     build("e2e/build", &[])?;
-    build(env!("CARGO"), &["build", "--quiet", "--package", "plimsoll"])?;
+    if options.adapter.is_none() {
+        build(env!("CARGO"), &["build", "--quiet", "--package", "plimsoll"])?;
+    }
     let ended = sandbox::relaunch(&workspace().join("e2e/run"))?;
     if let sandbox::Ended::Interrupted(_) = ended {
         eprintln!("\nstopped; everything that was started has ended");
@@ -82,7 +94,7 @@ impl Story {
     }
 }
 
-async fn walk(sandbox: Sandbox) -> Result<()> {
+async fn walk(sandbox: Sandbox, adapter: &Path) -> Result<()> {
     let story = Story { begun: Instant::now() };
     let autoscaling = Autoscaling { sync_period: Duration::from_secs(1), ..Autoscaling::default() };
     let settings = Settings { autoscaling, scrape_interval: Duration::from_secs(1) };
@@ -108,9 +120,8 @@ async fn walk(sandbox: Sandbox) -> Result<()> {
         sample["value"][1], sample["metric"]["pod"]
     ));
 
-    let plimsoll = workspace().join("target/debug/plimsoll");
     let mut adapter =
-        Adapter::install(&cluster, &plimsoll, &manifest("walkthrough/config.yaml")?, &CUSTOM).await?;
+        Adapter::install(&cluster, adapter, &manifest("walkthrough/config.yaml")?, &CUSTOM).await?;
     story.tell("plimsoll serves custom.metrics.k8s.io");
     let path = format!("/apis/custom.metrics.k8s.io/v1beta1/namespaces/default/pods/*/{METRIC}");
     let value = eventually("the metric is served", STEP, async || {

@@ -15,7 +15,7 @@ use plimsoll_testkit::app;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
     /// Walk from a real Prometheus to a real HPA decision on a real control plane, in about a minute.
-    Demo,
+    Demo(demo::Options),
 }
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         return code;
     }
     let result = match Task::parse() {
-        Task::Demo => demo::run(),
+        Task::Demo(options) => demo::run(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::{
     cluster::{Cluster, manifest},
@@ -93,6 +94,12 @@ impl Adapter {
             command.arg(format!("--{flag}-kubeconfig={}", identity.display()));
         }
         let mut part = Part::start("plimsoll-serve", command, &cluster.sandbox.logs())?;
+        // Registered before it listens, it would be tried again only after a pause that grows.
+        eventually("the adapter listens", START, async || {
+            part.alive()?;
+            Ok(TcpStream::connect("10.244.0.1:443").await?)
+        })
+        .await?;
         for version in served {
             kubectl.apply(&registration(version)).await?;
         }
