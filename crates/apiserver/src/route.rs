@@ -34,7 +34,8 @@ pub struct Served {
 pub struct ApiRequest {
     pub group: String,
     pub version: String,
-    /// Percent-decoded path segments after the version; empty segments are kept.
+    /// Segments after the version, split after percent-decoding (`pods%2Fweb` is two). Empty segments between
+    /// others are kept; slashes at the end of the path count for nothing. Never empty.
     pub segments: Vec<String>,
     /// The raw query string, without `?`.
     pub query: String,
@@ -55,9 +56,18 @@ pub struct Answer {
 /// The metrics groups behind the server.
 #[async_trait]
 pub trait ApiGroups: Send + Sync {
-    /// What is served now, from memory.
+    /// What is served now, from memory. The server keeps documents per value: return the same `Arc` until
+    /// something changes.
     fn served(&self) -> Arc<Served>;
 
-    /// Answers a request of a served group version.
+    /// Answers a request of a served group version: 404, 405 and 406 included, in this order.
     async fn answer(&self, request: ApiRequest) -> Answer;
+}
+
+/// Pages under `/debug/`, for people.
+#[async_trait]
+pub trait DebugPages: Send + Sync {
+    /// Answers a request whose decoded path starts with `/debug/`; `None` if there is no such page. The client
+    /// has been authenticated and may `get` the path.
+    async fn page(&self, path: &str, raw_query: &str) -> Option<Answer>;
 }

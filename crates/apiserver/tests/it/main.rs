@@ -1,3 +1,10 @@
-//! Integration tests of the API server, one binary for all.
+//! Integration tests of the API server, one binary for all. Most run the server as a whole, over TLS on a free
+//! port, with stand-ins for what it serves and whom it asks.
 
+mod certificates;
 mod cluster;
+mod connections;
+mod discovery;
+mod pipeline;
+mod recorded;
+mod stand;

@@ -1,0 +1,397 @@
+//! The way of one request: deadline, identity, permission, route, answer.
+//!
+//! The order is that of apiserver `server/config.go` `DefaultBuildHandlerChain`; it decides which of two faults a
+//! client hears about.
+//!
+//! **Invariant:** whatever happens to a request, a panic included, it gets exactly one answer, and nothing else
+//! is affected.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use prometheus_client::registry::Registry;
+use rustls_pki_types::CertificateDer;
+
+use crate::access::AlwaysAllow;
+use crate::audit::{AUDIT_ID, AuditIds};
+use crate::discovery::{Discovery, Reply, Snapshot, gzip};
+use crate::encode;
+use crate::health::Health;
+use crate::identity::{Attributes, AuthenticationError, Authenticator, Authorizer, Decision, User};
+use crate::metrics::{RequestLabels, ServerMetrics, verb_label};
+use crate::request_info::attributes;
+use crate::route::{Answer, ApiGroups, ApiRequest, DebugPages};
+use crate::status::{Status, escape_markup};
+use crate::{deadline, metrics, query};
+
+/// Bodies above this size are compressed for clients that accept it (apiserver
+/// `responsewriters.defaultGzipThresholdBytes`).
+const COMPRESS_ABOVE: usize = 128 * 1024;
+
+/// Bodies above this size are compressed away from the threads that serve requests.
+const COMPRESS_ELSEWHERE_ABOVE: usize = 1024 * 1024;
+
+/// Members of this group are answered even when too many requests are in flight, as upstream does: the
+/// aggregator's availability probes are among them.
+const EXEMPT: &str = "system:masters";
+
+/// Everything that requests share.
+pub(crate) struct Pipeline {
+    pub(crate) groups: Arc<dyn ApiGroups>,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) health: Health,
+    pub(crate) debug: Option<Arc<dyn DebugPages>>,
+    pub(crate) discovery: Discovery,
+    pub(crate) always_allow: AlwaysAllow,
+    /// Encoded `/version`.
+    pub(crate) version: Bytes,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: ServerMetrics,
+    pub(crate) audit_ids: AuditIds,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_uri_bytes: usize,
+}
+
+/// What is known of a request beside its answer.
+struct Outcome {
+    reply: Reply,
+    labels: Option<RequestLabels>,
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self { reply, labels: None }
+    }
+}
+
+impl Pipeline {
+    /// Answers a request; its body, if any, is of no interest. `peer` is the client's certificate chain.
+    pub(crate) async fn respond(
+        &self,
+        mut parts: Parts,
+        peer: &[CertificateDer<'static>],
+    ) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        let audit_id = self.audit_ids.of(&parts.headers);
+        let compress = accepts_gzip(&parts.headers);
+        let outcome = match self.read_target(&parts) {
+            Err(status) => Reply::from(failure(&status, &parts)).into(),
+            Ok((attributes, limit)) => {
+                let within = AssertUnwindSafe(self.answer(&mut parts, peer, &attributes)).catch_unwind();
+                match tokio::time::timeout(limit, within).await {
+                    Ok(Ok(outcome)) => outcome,
+                    Ok(Err(_)) => {
+                        tracing::error!(path = attributes.path, "a request made the server panic");
+                        let status = Status::internal("the server panicked; its log has the details");
+                        Reply::from(failure(&status, &parts)).into()
+                    }
+                    Err(_) => Reply::from(timed_out()).into(),
+                }
+            }
+        };
+        let code = outcome.reply.answer.status;
+        let labels = outcome.labels.unwrap_or_else(|| self.unrouted_labels());
+        let response = finish(outcome.reply, audit_id, compress).await;
+        self.metrics.observe(labels, code, started.elapsed());
+        response
+    }
+
+    fn read_target(&self, parts: &Parts) -> Result<(Attributes, Duration), Status> {
+        let raw_query = parts.uri.query().unwrap_or_default();
+        if parts.uri.path().len() + raw_query.len() > self.max_uri_bytes {
+            return Err(Status::uri_too_long(self.max_uri_bytes));
+        }
+        let path =
+            query::decode_path(parts.uri.path()).map_err(|error| Status::bad_request(error.to_string()))?;
+        let limit = deadline::of_request(raw_query, self.request_timeout)?;
+        Ok((attributes(&parts.method, &path, raw_query), limit))
+    }
+
+    async fn answer(
+        &self,
+        parts: &mut Parts,
+        peer: &[CertificateDer<'static>],
+        attributes: &Attributes,
+    ) -> Outcome {
+        let user = match self.authenticator.authenticate(parts, peer).await {
+            Ok(user) => user,
+            Err(error) => {
+                if let AuthenticationError::Unavailable(reason) = &error {
+                    tracing::warn!(%reason, "credentials could not be checked");
+                }
+                return Reply::from(failure(&Status::unauthorized(), parts)).into();
+            }
+        };
+        let Some(_slot) = self.enter(&user) else {
+            let reply = Reply::from(failure(&Status::too_many_requests(), parts));
+            return reply.with(header::RETRY_AFTER, HeaderValue::from_static("1")).into();
+        };
+        if let Some(refusal) = self.refusal(&user, attributes, parts).await {
+            return refusal.into();
+        }
+        let snapshot = self.discovery.snapshot(&self.groups.served());
+        let labels = self.labels(&snapshot, attributes);
+        let reply = self.route(parts, attributes, &snapshot).await;
+        Outcome { reply, labels: Some(labels) }
+    }
+
+    fn enter(&self, user: &User) -> Option<Slot<'_>> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.metrics.in_flight.inc();
+        let slot = Slot { pipeline: self };
+        let exempt = || user.groups.iter().any(|group| group == EXEMPT);
+        (before < self.max_in_flight || exempt()).then_some(slot)
+    }
+
+    async fn refusal(&self, user: &User, attributes: &Attributes, parts: &Parts) -> Option<Reply> {
+        if self.always_allow.allows(attributes) {
+            return None;
+        }
+        match self.authorizer.authorize(user, attributes).await {
+            Decision::Allowed => None,
+            Decision::Denied { reason } => {
+                let status = Status::forbidden(user, attributes, &reason);
+                let reply = Reply::from(failure(&status, parts));
+                Some(reply.with(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+            }
+            Decision::Undecided { error } => {
+                tracing::warn!(%error, path = attributes.path, "permission could not be decided");
+                Some(Reply::from(undecided(parts, &error)))
+            }
+        }
+    }
+
+    async fn route(&self, parts: &mut Parts, attributes: &Attributes, snapshot: &Snapshot) -> Reply {
+        let path = attributes.path.as_str();
+        if let Some(rest) = path.strip_prefix("/apis/").filter(|rest| !rest.is_empty()) {
+            return self.group_route(parts, path, rest, snapshot).await;
+        }
+        let raw_query = parts.uri.query().unwrap_or_default();
+        match path {
+            "/apis" | "/apis/" => match parts.method {
+                Method::GET => snapshot.groups(&parts.headers, raw_query),
+                _ => Reply::from(failure(&Status::method_not_allowed(), parts)),
+            },
+            "/version" | "/version/" => match parts.method {
+                Method::GET => Reply::from(Answer {
+                    status: StatusCode::OK,
+                    content_type: "application/json",
+                    body: self.version.clone(),
+                    warnings: Vec::new(),
+                }),
+                _ => Reply::from(failure(&Status::method_not_allowed(), parts)),
+            },
+            "/metrics" => Reply::from(metrics::page(&self.registry, &parts.headers)),
+            "/openapi/v2" => snapshot.openapi.v2(&parts.headers),
+            "/openapi/v3" | "/openapi/v3/" => snapshot.openapi.v3_index(&parts.headers),
+            "/" | "/index.html" => self.index(StatusCode::OK, snapshot),
+            _ => {
+                if let Some(answer) = self.health.answer(path, raw_query) {
+                    return Reply::from(answer);
+                }
+                if let Some(name) = path.strip_prefix("/openapi/v3/")
+                    && let Some(reply) = snapshot.openapi.v3(name, &parts.headers, raw_query)
+                {
+                    return reply;
+                }
+                if path.starts_with("/debug/")
+                    && let Some(pages) = &self.debug
+                    && let Some(answer) = pages.page(path, raw_query).await
+                {
+                    return Reply::from(answer);
+                }
+                self.index(StatusCode::NOT_FOUND, snapshot)
+            }
+        }
+    }
+
+    /// Paths below `/apis/`. `rest` is not empty.
+    async fn group_route(&self, parts: &mut Parts, path: &str, rest: &str, snapshot: &Snapshot) -> Reply {
+        let (group, below) = rest.split_once('/').unwrap_or((rest, ""));
+        if !snapshot.has_group(group) {
+            tracing::debug!(path, "no such group");
+            return self.index(StatusCode::NOT_FOUND, snapshot);
+        }
+        let raw_query = parts.uri.query().unwrap_or_default();
+        let get = parts.method == Method::GET;
+        let below = below.trim_end_matches('/');
+        let (version, below) = below.split_once('/').unwrap_or((below, ""));
+        let document = if version.is_empty() && below.is_empty() {
+            snapshot.group(group, &parts.headers, raw_query)
+        } else {
+            let Some((position, served)) = snapshot.version(group, version) else {
+                return Reply::from(failure(&Status::path_not_found(), parts));
+            };
+            if !below.is_empty() {
+                let request = ApiRequest {
+                    group: served.group.to_owned(),
+                    version: served.version.to_owned(),
+                    segments: below.split('/').map(str::to_owned).collect(),
+                    query: raw_query.to_owned(),
+                    method: parts.method.clone(),
+                    headers: parts.headers.clone(),
+                };
+                return Reply::from(self.groups.answer(request).await);
+            }
+            snapshot.resources(position, &parts.headers, raw_query)
+        };
+        match document {
+            Some(reply) if get => reply,
+            Some(_) => Reply::from(failure(&Status::method_not_allowed(), parts)),
+            None => Reply::from(failure(&Status::path_not_found(), parts)),
+        }
+    }
+
+    /// The list of paths, which is also the answer to a path that nothing is behind.
+    fn index(&self, status: StatusCode, snapshot: &Snapshot) -> Reply {
+        let mut paths = snapshot.paths.clone();
+        paths.extend(self.health.paths());
+        paths.extend(
+            ["/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version"].map(str::to_owned),
+        );
+        let body = encode::json(&serde_json::json!({ "paths": paths }), true);
+        let content_type = "application/json";
+        Reply::from(Answer { status, content_type, body: body.into(), warnings: Vec::new() })
+    }
+
+    fn labels(&self, snapshot: &Snapshot, attributes: &Attributes) -> RequestLabels {
+        let verb = verb_label(&attributes.verb);
+        match &attributes.resource {
+            Some(resource) => match snapshot.version(&resource.group, &resource.version) {
+                Some((position, served)) => RequestLabels {
+                    verb,
+                    group: served.group,
+                    version: served.version,
+                    resource: snapshot.resource_label(position, &resource.resource),
+                },
+                None => RequestLabels { verb, ..self.unrouted_labels() },
+            },
+            None => RequestLabels { verb, ..self.unrouted_labels() },
+        }
+    }
+
+    fn unrouted_labels(&self) -> RequestLabels {
+        RequestLabels {
+            verb: "other",
+            group: "",
+            version: "",
+            resource: Arc::clone(&self.metrics.no_resource),
+        }
+    }
+}
+
+/// A place among the requests in flight.
+struct Slot<'a> {
+    pipeline: &'a Pipeline,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.pipeline.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.pipeline.metrics.in_flight.dec();
+    }
+}
+
+fn failure(status: &Status, parts: &Parts) -> Answer {
+    encode::failure(status, &parts.headers, parts.uri.query().unwrap_or_default())
+}
+
+fn timed_out() -> Answer {
+    let status = Status::timeout();
+    Answer {
+        status: status.status_code(),
+        content_type: "text/plain; charset=utf-8",
+        body: status.to_untyped_json().into(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Upstream answers in plain text when no authorizer could decide (`responsewriters.InternalError`).
+fn undecided(parts: &Parts, error: &str) -> Answer {
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let text = format!("Internal Server Error: {}: {error}", plimsoll_model::quote::quote(target.as_bytes()));
+    Answer {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        content_type: "text/plain; charset=utf-8",
+        body: format!("{}\n", escape_markup(&text)).into(),
+        warnings: Vec::new(),
+    }
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        value.split(',').any(|one| {
+            let (name, parameters) = one.split_once(';').unwrap_or((one, ""));
+            name.trim().eq_ignore_ascii_case("gzip") && !parameters.replace(' ', "").starts_with("q=0")
+        })
+    })
+}
+
+async fn finish(reply: Reply, audit_id: HeaderValue, compress: bool) -> Response<Full<Bytes>> {
+    let Reply { answer, headers: extra, rendered } = reply;
+    let mut body = answer.body;
+    let mut compressed = false;
+    if compress && body.len() > COMPRESS_ABOVE {
+        body = match rendered {
+            Some(rendered) => rendered.compressed().clone(),
+            None if body.len() > COMPRESS_ELSEWHERE_ABOVE => {
+                let plain = body.clone();
+                let work = tokio::task::spawn_blocking(move || gzip(&plain)).await;
+                match work {
+                    Ok(done) => done,
+                    Err(_) => Bytes::new(),
+                }
+            }
+            None => gzip(&body),
+        };
+        compressed = true;
+    }
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.reserve(6 + extra.len());
+    headers.insert(AUDIT_ID, audit_id);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    for warning in &answer.warnings {
+        if let Ok(value) = HeaderValue::from_str(&warning_text(warning)) {
+            headers.append(header::WARNING, value);
+        }
+    }
+    for (name, value) in extra {
+        if name == header::VARY {
+            headers.append(name, value)
+        } else {
+            headers.insert(name, value).is_some()
+        };
+    }
+    response
+}
+
+/// `299 - "text"` with the text as a quoted string of one line (RFC 7234, `apimachinery/pkg/util/net`).
+fn warning_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 10);
+    out.push_str("299 - \"");
+    for character in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        if matches!(character, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,188 @@
+//! The listener: connections, TLS, HTTP/1.1 and HTTP/2, and an orderly end.
+//!
+//! [`Server::build`] binds, [`Server::run`] serves until it is told to stop. Connections come through our own
+//! accept loop, because the answer to a request depends on the certificate shown in the handshake.
+//!
+//! **Invariant:** every phase of a connection has a time limit and a size limit, and there is a limit on the
+//! number of connections.
+
+mod connection;
+mod limits;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+pub use limits::Limits;
+
+use crate::access::AlwaysAllow;
+use crate::audit::AuditIds;
+use crate::discovery::{Discovery, OpenApiTitle};
+use crate::encode;
+use crate::health::{Health, Outcome, Probe};
+use crate::identity::{Authenticator, Authorizer};
+use crate::metrics::ServerMetrics;
+use crate::pipeline::Pipeline;
+use crate::route::{ApiGroups, DebugPages};
+use crate::tls::{ClientCas, Tls, TlsError, TlsSettings};
+use crate::version::VersionInfo;
+
+/// How the server is to behave.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Port 0 takes a free one; see [`Server::local_addr`].
+    pub bind: SocketAddr,
+    pub tls: TlsSettings,
+    pub limits: Limits,
+    pub always_allow: AlwaysAllow,
+    pub version: VersionInfo,
+}
+
+/// What the server serves and whom it asks.
+pub struct Services {
+    pub groups: Arc<dyn ApiGroups>,
+    pub authenticator: Arc<dyn Authenticator>,
+    pub authorizer: Arc<dyn Authorizer>,
+    /// The server adds the check `shutdown` to readyz.
+    pub health: Health,
+    pub client_cas: watch::Receiver<ClientCas>,
+    /// Pages under `/debug/`.
+    pub debug: Option<Arc<dyn DebugPages>>,
+    /// The metrics of the process. The server adds its own.
+    pub registry: Registry,
+}
+
+/// Why the server could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("cannot listen on {address}: {reason}")]
+    Bind { address: SocketAddr, reason: io::ErrorKind },
+    #[error("TLS cannot be set up")]
+    Tls(#[from] TlsError),
+}
+
+/// A bound server.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+    tls: Arc<Tls>,
+    pipeline: Arc<Pipeline>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Reads the certificates and binds the address.
+    pub async fn build(settings: Settings, services: Services) -> Result<Self, BuildError> {
+        let Settings { bind, tls, limits, always_allow, version } = settings;
+        let tls = Tls::build(tls, services.client_cas)?;
+        let failed = |error: io::Error| BuildError::Bind { address: bind, reason: error.kind() };
+        let listener = TcpListener::bind(bind).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stopping);
+        let health = services.health.check("shutdown", &[Probe::Readyz], move || {
+            if seen.load(Ordering::Relaxed) {
+                Outcome::Failed("process is shutting down".to_owned())
+            } else {
+                Outcome::Ok
+            }
+        });
+        let mut registry = services.registry;
+        let metrics = ServerMetrics::register(&mut registry);
+        registry.register(
+            "apiserver_tls_reload_errors",
+            "Readings of changed serving certificates that were refused",
+            tls.refused.clone(),
+        );
+        let title = OpenApiTitle { title: "Plimsoll", version: version.git_version.clone() };
+        let pipeline = Pipeline {
+            discovery: Discovery::new(services.groups.served(), title, address.port()),
+            groups: services.groups,
+            authenticator: services.authenticator,
+            authorizer: services.authorizer,
+            health,
+            debug: services.debug,
+            always_allow,
+            version: encode::json(&version, true).into(),
+            registry,
+            metrics,
+            audit_ids: AuditIds::new(),
+            in_flight: AtomicUsize::new(0),
+            max_in_flight: limits.in_flight,
+            request_timeout: limits.request_timeout,
+            max_uri_bytes: limits.uri_bytes,
+        };
+        let (tls, pipeline) = (Arc::new(tls), Arc::new(pipeline));
+        Ok(Self { listener, address, limits, tls, pipeline, stopping })
+    }
+
+    /// Where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is ready, then drains: readyz fails for [`Limits::drain_delay`], no further
+    /// connection is accepted, HTTP/2 clients are sent away, and requests in flight have
+    /// [`Limits::drain`] to finish.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (tell, told) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let tls = Arc::clone(&self.tls);
+        tokio::select! {
+            () = self.accept(&mut connections, &told) => {}
+            () = tls.run() => {}
+            () = async {
+                shutdown.await;
+                self.stopping.store(true, Ordering::Relaxed);
+                tokio::time::sleep(self.limits.drain_delay).await;
+            } => {}
+        }
+        let Self { listener, limits, .. } = self;
+        drop(listener);
+        // Connections that finish by themselves in this moment do not listen any more.
+        let _ = tell.send(true);
+        let all = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(limits.drain, all).await.is_err() {
+            tracing::warn!(left = connections.len(), "connections are cut: they did not finish in time");
+            connections.shutdown().await;
+        }
+    }
+
+    async fn accept(&self, connections: &mut JoinSet<()>, told: &watch::Receiver<bool>) {
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let protocols = connection::Protocols::new(&self.limits);
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Most often too many open files; the pause lets some close.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            while connections.try_join_next().is_some() {}
+            let serve = connection::serve(
+                stream,
+                self.tls.config(),
+                Arc::clone(&self.pipeline),
+                protocols.clone(),
+                told.clone(),
+            );
+            connections.spawn(async move {
+                serve.await;
+                drop(place);
+            });
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One connection: handshake, protocol, requests, end.
+//!
+//! **Invariant:** the protocol is the one agreed on in the handshake; nothing is guessed from the first bytes.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use rustls_pki_types::CertificateDer;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::limits::Limits;
+use crate::pipeline::Pipeline;
+
+/// The HTTP implementations, set up once.
+#[derive(Clone)]
+pub(super) struct Protocols {
+    http1: Arc<Builder<TokioExecutor>>,
+    http2: Arc<Builder<TokioExecutor>>,
+    handshake_timeout: Duration,
+    idle_timeout: Duration,
+}
+
+impl Protocols {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let mut http1 = Builder::new(TokioExecutor::new()).http1_only();
+        http1
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_buf_size(limits.header_bytes.max(8192));
+        let mut http2 = Builder::new(TokioExecutor::new()).http2_only();
+        http2
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(15));
+        Self {
+            http1: Arc::new(http1),
+            http2: Arc::new(http2),
+            handshake_timeout: limits.handshake_timeout,
+            idle_timeout: limits.idle_timeout,
+        }
+    }
+}
+
+/// Serves a connection to its end. `told` turns true when the server drains.
+pub(super) async fn serve(
+    stream: TcpStream,
+    tls: Arc<rustls::ServerConfig>,
+    pipeline: Arc<Pipeline>,
+    protocols: Protocols,
+    mut told: watch::Receiver<bool>,
+) {
+    let _counted = Counted::new(&pipeline);
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection broke before the handshake");
+        return;
+    }
+    let handshake = tokio::time::timeout(protocols.handshake_timeout, TlsAcceptor::from(tls).accept(stream));
+    let stream = tokio::select! {
+        done = handshake => match done {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                pipeline.metrics.handshake_errors.inc();
+                tracing::debug!(%error, "TLS handshake failed");
+                return;
+            }
+            Err(_) => {
+                pipeline.metrics.handshake_errors.inc();
+                tracing::debug!("TLS handshake took too long");
+                return;
+            }
+        },
+        _ = told.wait_for(|told| *told) => return,
+    };
+    let (_, session) = stream.get_ref();
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let peer = session.peer_certificates().unwrap_or_default().to_vec();
+    let activity = Arc::new(Activity::default());
+    let service = Service { shared: Arc::new(Shared { pipeline, peer }), activity: Arc::clone(&activity) };
+    let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut idle = tokio::time::interval(protocols.idle_timeout);
+    idle.reset();
+    let mut seen = activity.started.load(Ordering::Relaxed);
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            _ = told.wait_for(|told| *told), if !leaving => {
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = idle.tick(), if http2 && !leaving => {
+                let started = activity.started.load(Ordering::Relaxed);
+                if started == seen && activity.running.load(Ordering::Relaxed) == 0 {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                seen = started;
+            }
+        }
+    }
+}
+
+/// Counts a connection while it lives.
+struct Counted {
+    gauge: prometheus_client::metrics::gauge::Gauge,
+}
+
+impl Counted {
+    fn new(pipeline: &Pipeline) -> Self {
+        let gauge = pipeline.metrics.connections.clone();
+        gauge.inc();
+        Self { gauge }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+/// How busy a connection is.
+#[derive(Default)]
+struct Activity {
+    started: AtomicU64,
+    running: AtomicU32,
+}
+
+struct Running(Arc<Activity>);
+
+impl Running {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.started.fetch_add(1, Ordering::Relaxed);
+        activity.running.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Shared {
+    pipeline: Arc<Pipeline>,
+    peer: Vec<CertificateDer<'static>>,
+}
+
+struct Service {
+    shared: Arc<Shared>,
+    activity: Arc<Activity>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (shared, running) = (Arc::clone(&self.shared), Running::new(&self.activity));
+        let (parts, _body) = request.into_parts();
+        Box::pin(async move {
+            let response = shared.pipeline.respond(parts, &shared.peer).await;
+            drop(running);
+            Ok(response)
+        })
+    }
+}

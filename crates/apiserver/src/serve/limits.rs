@@ -1,0 +1,53 @@
+//! The limits of a server.
+//!
+//! **Invariant:** there is no way to switch a limit off.
+
+use std::time::Duration;
+
+/// Limits on connections and requests.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at a time; further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// From accepting a connection to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the start of waiting for a request to the end of its head (HTTP/1.1); thus also how long a
+    /// connection may idle.
+    pub header_timeout: Duration,
+    /// How long an HTTP/2 connection without requests is kept.
+    pub idle_timeout: Duration,
+    /// Head of a request, in bytes; more is 431.
+    pub header_bytes: usize,
+    /// Path and query, in bytes; more is 414.
+    pub uri_bytes: usize,
+    /// HTTP/2 streams per connection (`--http2-max-streams-per-connection`).
+    pub streams: u32,
+    /// Requests being answered at a time; more is 429 (`--max-requests-inflight`).
+    pub in_flight: usize,
+    /// Time for a request; then it is 504 (`--request-timeout`).
+    pub request_timeout: Duration,
+    /// How long connections are still accepted after the signal to stop, while readyz fails
+    /// (`--shutdown-delay-duration`).
+    pub drain_delay: Duration,
+    /// How long requests in flight may take after that.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    /// What upstream uses where it has the limit.
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(32),
+            idle_timeout: Duration::from_secs(90),
+            header_bytes: 128 * 1024,
+            uri_bytes: 60 * 1024,
+            streams: 250,
+            in_flight: 400,
+            request_timeout: Duration::from_secs(60),
+            drain_delay: Duration::ZERO,
+            drain: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Protobuf messages of `k8s.io/apimachinery` that any answer may need, written by hand.
+//!
+//! Only the members this server sets are here. Messages of the metrics groups live beside their groups.
+//!
+//! **Invariant:** tags are those of `meta/v1/generated.proto` and `runtime/generated.proto`.
+
+use prost::Message;
+
+/// The four bytes before every Kubernetes protobuf body.
+pub const MAGIC: &[u8; 4] = b"k8s\0";
+
+/// `runtime.Unknown`: the envelope around a message.
+#[derive(Clone, PartialEq, Message)]
+pub struct Unknown {
+    #[prost(message, optional, tag = "1")]
+    pub type_meta: Option<TypeMeta>,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub raw: bytes::Bytes,
+    #[prost(string, tag = "3")]
+    pub content_encoding: String,
+    #[prost(string, tag = "4")]
+    pub content_type: String,
+}
+
+/// `runtime.TypeMeta`.
+#[derive(Clone, PartialEq, Message)]
+pub struct TypeMeta {
+    #[prost(string, tag = "1")]
+    pub api_version: String,
+    #[prost(string, tag = "2")]
+    pub kind: String,
+}
+
+/// `meta/v1.ListMeta`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ListMeta {
+    #[prost(string, tag = "2")]
+    pub resource_version: String,
+}
+
+/// `meta/v1.Status`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Status {
+    #[prost(message, optional, tag = "1")]
+    pub metadata: Option<ListMeta>,
+    #[prost(string, tag = "2")]
+    pub status: String,
+    #[prost(string, tag = "3")]
+    pub message: String,
+    #[prost(string, tag = "4")]
+    pub reason: String,
+    #[prost(message, optional, tag = "5")]
+    pub details: Option<StatusDetails>,
+    #[prost(int32, tag = "6")]
+    pub code: i32,
+}
+
+/// `meta/v1.StatusDetails`.
+#[derive(Clone, PartialEq, Message)]
+pub struct StatusDetails {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub group: String,
+    #[prost(string, tag = "3")]
+    pub kind: String,
+    #[prost(message, repeated, tag = "4")]
+    pub causes: Vec<StatusCause>,
+    #[prost(int32, tag = "5")]
+    pub retry_after_seconds: i32,
+}
+
+/// `meta/v1.StatusCause`.
+#[derive(Clone, PartialEq, Message)]
+pub struct StatusCause {
+    #[prost(string, tag = "1")]
+    pub reason: String,
+    #[prost(string, tag = "2")]
+    pub message: String,
+    #[prost(string, tag = "3")]
+    pub field: String,
+}
+
+/// `meta/v1.APIGroupList`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ApiGroupList {
+    #[prost(message, repeated, tag = "1")]
+    pub groups: Vec<ApiGroup>,
+}
+
+/// `meta/v1.APIGroup`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ApiGroup {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, repeated, tag = "2")]
+    pub versions: Vec<GroupVersionForDiscovery>,
+    #[prost(message, optional, tag = "3")]
+    pub preferred_version: Option<GroupVersionForDiscovery>,
+    #[prost(message, repeated, tag = "4")]
+    pub server_address_by_client_cidrs: Vec<ServerAddressByClientCidr>,
+}
+
+/// `meta/v1.GroupVersionForDiscovery`.
+#[derive(Clone, PartialEq, Message)]
+pub struct GroupVersionForDiscovery {
+    #[prost(string, tag = "1")]
+    pub group_version: String,
+    #[prost(string, tag = "2")]
+    pub version: String,
+}
+
+/// `meta/v1.ServerAddressByClientCIDR`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ServerAddressByClientCidr {
+    #[prost(string, tag = "1")]
+    pub client_cidr: String,
+    #[prost(string, tag = "2")]
+    pub server_address: String,
+}
+
+/// `meta/v1.APIResourceList`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ApiResourceList {
+    #[prost(string, tag = "1")]
+    pub group_version: String,
+    #[prost(message, repeated, tag = "2")]
+    pub resources: Vec<ApiResource>,
+}
+
+/// `meta/v1.APIResource`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ApiResource {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(bool, tag = "2")]
+    pub namespaced: bool,
+    #[prost(string, tag = "3")]
+    pub kind: String,
+    #[prost(message, optional, tag = "4")]
+    pub verbs: Option<Verbs>,
+    #[prost(string, tag = "6")]
+    pub singular_name: String,
+}
+
+/// `meta/v1.Verbs`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Verbs {
+    #[prost(string, repeated, tag = "1")]
+    pub items: Vec<String>,
+}
+
+/// Puts `message` (encoded bytes of the named type) into the envelope every client of Kubernetes expects.
+pub fn envelope(api_version: &str, kind: &str, message: Vec<u8>) -> Vec<u8> {
+    let unknown = Unknown {
+        type_meta: Some(TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() }),
+        raw: message.into(),
+        content_encoding: String::new(),
+        content_type: String::new(),
+    };
+    let mut out = Vec::with_capacity(MAGIC.len() + unknown.encoded_len());
+    out.extend_from_slice(MAGIC);
+    // Writing into a growing vector cannot run out of room.
+    let _ = unknown.encode(&mut out);
+    out
+}
