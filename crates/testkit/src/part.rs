@@ -116,3 +116,62 @@ pub fn tails(logs: &Path, lines: usize) -> String {
         .map(|path| format!("==> {} <==\n{}\n", path.display(), tail(path, lines)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_dropped_part_leaves_no_process_of_its_group() -> Result<()> {
+        let logs = tempfile::tempdir()?;
+        let part = Part::start("family", shell("sleep 600 & echo started; sleep 600"), logs.path())?;
+        let group = Pid::from_raw(i32::try_from(part.child.id())?).context("no process has the number 0")?;
+        let limit = std::time::Duration::from_secs(10);
+        eventually("the grandchild is started", limit, async || {
+            let log = tail(&part.log, 1);
+            anyhow::ensure!(log == "started", "the log says {log:?}");
+            Ok(())
+        })
+        .await?;
+        drop(part);
+        eventually("the group is gone", limit, async || {
+            anyhow::ensure!(!alive_in(group)?, "a process of it lives");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether a process of the group is more than a zombie that nobody reaped yet.
+    fn alive_in(group: Pid) -> Result<bool> {
+        for entry in std::fs::read_dir("/proc")?.flatten() {
+            // A process that ends meanwhile has no file any more.
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let fields: Vec<&str> =
+                stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+            // State, parent, group: proc(5).
+            if let [state, _, of, ..] = *fields
+                && of == group.as_raw_pid().to_string()
+                && state != "Z"
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[tokio::test]
+    async fn a_part_that_ended_is_reported_with_the_end_of_its_log() -> Result<()> {
+        let logs = tempfile::tempdir()?;
+        let mut part = Part::start("short", shell("echo out of luck; exit 3"), logs.path())?;
+        part.child.wait()?;
+        let text = part.alive().map_err(|error| error.to_string());
+        assert_eq!(text, Err("short ended (exit status: 3); its log ends with\nout of luck".to_owned()));
+        Ok(())
+    }
+}

@@ -58,3 +58,50 @@ pub async fn throughout(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_that_comes_to_hold_ends_the_wait() {
+        let mut looks = 0;
+        let seen = eventually("the third look", Duration::from_secs(5), async || {
+            looks += 1;
+            if looks < 3 { bail!("look {looks}") } else { Ok(looks) }
+        })
+        .await;
+        assert_eq!(seen.ok(), Some(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_in_vain_says_for_what_and_what_was_seen_last() {
+        let error =
+            eventually("the moon", Duration::from_secs(5), async || -> Result<()> { bail!("clouds") });
+        let text = error.await.map_err(|error| format!("{error:#}"));
+        assert_eq!(text, Err("waited 5 s in vain: the moon: clouds".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_does_not_hold_up_the_limit() {
+        let start = Instant::now();
+        let hanging = eventually("an answer", Duration::from_secs(5), async || -> Result<()> {
+            std::future::pending().await
+        });
+        assert!(hanging.await.is_err());
+        assert_eq!(start.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hopeless_wait_ends_at_once() {
+        let start = Instant::now();
+        let hopeless = eventually("an answer", Duration::from_secs(5), async || -> Result<()> {
+            bail!(Hopeless("it died".to_owned()))
+        });
+        let text = hopeless.await.map_err(|error| format!("{error:#}"));
+        assert_eq!(text, Err("an answer: it died".to_owned()));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
