@@ -286,9 +286,8 @@ impl Client {
             Err(foreign::describe(described.content_type.as_deref(), &received.head))
         };
         match read {
-            Ok(QueryAnswer::Result(result, warnings)) => {
+            Ok(QueryAnswer::Result { result, warnings }) => {
                 if !warnings.is_empty() {
-                    let warnings = foreign::shortened(&warnings.join("; "));
                     debug!(server = self.base.shown(), query = %foreign::shortened(query), warnings, "Prometheus warns");
                 }
                 Ok(result)

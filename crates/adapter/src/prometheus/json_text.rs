@@ -11,20 +11,22 @@ use std::borrow::Cow;
 /// Deepest nesting that is skipped.
 const DEPTH: usize = 64;
 
-/// Why reading stopped.
-#[derive(Debug, PartialEq, Eq)]
+/// Why reading stopped. Small, since it is part of the result of every step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The text ends here.
     More,
-    /// The text is not JSON, or not of the expected form, at this byte of the slice.
-    Bad { at: usize, expected: &'static str },
+    /// The text is not JSON, or not of the form that [`Reader::expected`] says, at [`Reader::at`].
+    Bad,
 }
 
 /// A string as it stands between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawString<'a> {
     pub(super) bytes: &'a [u8],
-    escaped: bool,
+    /// Where the bytes start in the slice that is read.
+    pub(super) start: usize,
+    pub(super) escaped: bool,
 }
 
 impl<'a> RawString<'a> {
@@ -46,11 +48,12 @@ impl<'a> RawString<'a> {
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    expected: &'static str,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, at, expected: "" }
     }
 
     pub(super) fn at(&self) -> usize {
@@ -62,6 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is no white space, not consumed.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<u8, Stop> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -73,6 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Consumes `byte` if it comes next.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> Result<bool, Stop> {
         let found = self.peek()? == byte;
         self.at += usize::from(found);
@@ -80,27 +85,37 @@ impl<'a> Reader<'a> {
     }
 
     /// Consumes `byte`, which must come next.
+    #[inline]
     pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Stop> {
         if self.take(byte)? { Ok(()) } else { Err(self.bad(expected)) }
     }
 
-    pub(super) fn bad(&self, expected: &'static str) -> Stop {
-        Stop::Bad { at: self.at, expected }
+    /// Notes what should have been here.
+    #[cold]
+    pub(super) fn bad(&mut self, expected: &'static str) -> Stop {
+        self.expected = expected;
+        Stop::Bad
+    }
+
+    /// What should have been where reading stopped.
+    pub(super) fn expected(&self) -> &'static str {
+        self.expected
     }
 
     /// Consumes a string.
+    #[inline]
     pub(super) fn string(&mut self, expected: &'static str) -> Result<RawString<'a>, Stop> {
         self.expect(b'"', expected)?;
         let start = self.at;
         let mut escaped = false;
         loop {
             let rest = &self.bytes[self.at..];
-            let offset = rest.iter().position(|&byte| byte == b'"' || byte == b'\\').ok_or(Stop::More)?;
+            let offset = quote_or_backslash(rest).ok_or(Stop::More)?;
             self.at += offset;
             if self.bytes[self.at] == b'"' {
                 let bytes = &self.bytes[start..self.at];
                 self.at += 1;
-                return Ok(RawString { bytes, escaped });
+                return Ok(RawString { bytes, start, escaped });
             }
             escaped = true;
             if self.at + 2 > self.bytes.len() {
@@ -108,6 +123,48 @@ impl<'a> Reader<'a> {
             }
             self.at += 2;
         }
+    }
+
+    /// Consumes a number in the form that times have: up to 15 digits, of which up to 3 after a
+    /// point. Consumes nothing if another form comes.
+    #[inline]
+    pub(super) fn decimal(&mut self) -> Option<f64> {
+        self.peek().ok()?;
+        let rest = &self.bytes[self.at..];
+        let mut value = 0u64;
+        let mut digits = |from: usize, most: usize| {
+            let run = rest[from..].iter().take(most).take_while(|byte| byte.is_ascii_digit());
+            run.map(|byte| value = value * 10 + u64::from(byte - b'0')).count()
+        };
+        let whole = digits(0, 16);
+        let mut length = whole;
+        let mut decimals = 0;
+        if whole <= 15 && rest.get(whole) == Some(&b'.') {
+            decimals = digits(whole + 1, 4);
+            length += 1 + decimals;
+            if decimals == 0 || decimals > 3 {
+                return None;
+            }
+        }
+        let ends = matches!(rest.get(length)?, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+        if whole == 0 || whole + decimals > 15 || !ends {
+            return None;
+        }
+        self.at += length;
+        // Both are whole numbers below 2^53, so their quotient is the nearest float.
+        Some(value as f64 / [1.0, 10.0, 100.0, 1000.0][decimals])
+    }
+
+    /// Consumes what looks like a number.
+    pub(super) fn number(&mut self, expected: &'static str) -> Result<&'a [u8], Stop> {
+        if !matches!(self.peek()?, b'-' | b'0'..=b'9') {
+            return Err(self.bad(expected));
+        }
+        let rest = &self.bytes[self.at..];
+        let part = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+        let length = rest.iter().position(|byte| !part(byte)).ok_or(Stop::More)?;
+        self.at += length;
+        Ok(&rest[..length])
     }
 
     /// Consumes a literal such as `null`.
@@ -150,11 +207,7 @@ impl<'a> Reader<'a> {
                 b't' => self.literal("true")?,
                 b'f' => self.literal("false")?,
                 b'n' => self.literal("null")?,
-                b'-' | b'0'..=b'9' => {
-                    let rest = &self.bytes[self.at..];
-                    let number = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
-                    self.at += rest.iter().position(|byte| !number(byte)).ok_or(Stop::More)?;
-                }
+                b'-' | b'0'..=b'9' => drop(self.number("a number")?),
                 _ => return Err(self.bad("a value")),
             }
             if open == 0 {
@@ -162,6 +215,25 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Where the first `"` or `\` is, looking at eight bytes at a time.
+#[inline]
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    // The lowest top bit set is that of the first byte that is zero; those above it may deceive.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let (words, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(words.len() * 8 + found)
 }
 
 #[cfg(test)]
@@ -195,7 +267,57 @@ mod tests {
     #[test]
     fn nesting_without_end_is_refused() {
         let text = "[".repeat(10_000);
-        assert!(matches!(Reader::new(text.as_bytes(), 0).skip_value(), Err(Stop::Bad { at: DEPTH, .. })));
+        let mut reader = Reader::new(text.as_bytes(), 0);
+        assert_eq!((reader.skip_value(), reader.at()), (Err(Stop::Bad), DEPTH));
+    }
+
+    #[test]
+    fn the_end_of_a_string_is_found_wherever_it_is() {
+        for end in ["\"", "\\"] {
+            for length in 0..40 {
+                // `#` and `]` follow the wanted bytes, 0xa2 and 0xdc have their low bits.
+                for filler in [b'x', b'#', b']', b'!', b'[', 0xa2, 0xdc, 0, 0xff] {
+                    let mut text = vec![filler; length];
+                    assert_eq!(quote_or_backslash(&text), None);
+                    text.extend(end.bytes().chain([b'"', filler]));
+                    assert_eq!(quote_or_backslash(&text), Some(length), "{text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_the_nearest_floats() {
+        for text in [
+            "0",
+            "1700000000",
+            "1700000000.123",
+            "1795284096.78",
+            "0.1",
+            "999999999999.999",
+            "123456789012345",
+        ] {
+            let padded = format!(" {text},");
+            let mut reader = Reader::new(padded.as_bytes(), 0);
+            assert_eq!(reader.decimal(), text.parse().ok(), "{text}");
+            assert_eq!(reader.at(), padded.len() - 1);
+        }
+        for text in [
+            "-1,",
+            "1e3,",
+            "1.1234,",
+            "1234567890123.456,",
+            "1234567890123456,",
+            "99999999999999999999,",
+            "999999999999999.99999999999999999999,",
+            "1.2.3,",
+            ".5,",
+            "1",
+            "1.5",
+            "x",
+        ] {
+            assert_eq!(Reader::new(text.as_bytes(), 0).decimal(), None, "{text}");
+        }
     }
 
     #[test]

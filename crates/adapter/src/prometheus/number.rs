@@ -23,21 +23,24 @@ pub(super) fn parse_go_float(text: &str) -> Option<f64> {
         }
         _ => return text.eq_ignore_ascii_case("nan").then_some(f64::NAN),
     }
-    let without_separators;
-    let digits = if unsigned.contains('_') {
-        if !separators_allowed(unsigned) {
-            return None;
-        }
-        without_separators = unsigned.replace('_', "");
-        &without_separators
-    } else {
-        unsigned
+    let value = match unsigned.parse() {
+        Ok(value) => value,
+        Err(_) => unusual_literal(unsigned)?,
     };
-    let value = match digits.get(..2) {
-        Some("0x" | "0X") => hexadecimal(&digits[2..])?,
-        _ => digits.parse().ok()?,
-    };
-    value.is_finite().then(|| signed(value))
+    f64::is_finite(value).then(|| signed(value))
+}
+
+/// A literal that Rust does not know: with separators, or hexadecimal.
+#[cold]
+fn unusual_literal(unsigned: &str) -> Option<f64> {
+    if !separators_allowed(unsigned) {
+        return None;
+    }
+    let digits = unsigned.replace('_', "");
+    match digits.get(..2) {
+        Some("0x" | "0X") => hexadecimal(&digits[2..]),
+        _ => digits.parse().ok(),
+    }
 }
 
 /// Whether each underscore stands between digits, or between a base prefix and a digit.

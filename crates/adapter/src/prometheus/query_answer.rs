@@ -1,311 +1,303 @@
 //! Reading an answer of `/api/v1/query`.
 //!
 //! The body is held whole (it is bounded) and read in one pass, whatever the order of its members.
+//! Written out instead of derived, since answers of some hundred samples arrive many times a second.
 //!
 //! **Invariant:** a body that the original adapter's decoder refuses is refused, except that a
 //! native histogram is a sample without a value instead of the value 0.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::foreign::shortened;
+use super::json_text::{RawString, Reader, Stop};
 use super::number::parse_go_float;
 use crate::backend::{QueryResult, Sample};
 
 /// What the answer says.
 #[derive(Debug, PartialEq)]
 pub(super) enum QueryAnswer {
-    /// The result, and the warnings that came with it.
-    Result(QueryResult, Vec<String>),
+    Result {
+        result: QueryResult,
+        /// The JSON text of warnings and other remarks, shortened; empty when there are none.
+        warnings: String,
+    },
     /// `status` is `error`.
     Refused { kind: String, message: String },
 }
 
 /// Reads `body`. The error describes what is wrong with it.
 pub(super) fn read(body: &[u8]) -> Result<QueryAnswer, String> {
-    let answer: Envelope<'_> = match first_value(body) {
-        Ok(answer) => answer,
-        Err(error) => return refusal(body).ok_or_else(|| describe(&error, body)),
-    };
-    if answer.status.as_deref() == Some("error") {
-        let kind = answer.error_type.unwrap_or_default().into_owned();
-        return Ok(QueryAnswer::Refused { kind, message: answer.error.unwrap_or_default().into_owned() });
-    }
-    let data = answer.data.ok_or("JSON without `data`")?;
-    let mut warnings = answer.warnings.unwrap_or_default();
-    warnings.extend(answer.infos.unwrap_or_default());
-    Ok(QueryAnswer::Result(data.into_result()?, warnings))
-}
-
-/// Describes why `body` cannot be read as an answer.
-pub(super) fn describe(error: &serde_json::Error, body: &[u8]) -> String {
-    if error.is_eof() {
-        return format!("truncated JSON at byte {}", body.len());
-    }
-    let text = error.to_string();
-    let text = text.split_once(" at line ").map_or(&*text, |(text, _)| text);
-    format!("malformed JSON at byte {}: {}", offset(error, body), super::foreign::shortened(text))
-}
-
-/// The first JSON value of `body`; what follows it is ignored, as Go's stream decoder does.
-fn first_value<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
-    T::deserialize(&mut serde_json::Deserializer::from_slice(body))
+    // As in Go, what is no valid text becomes U+FFFD.
+    let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
+    let mut answer = Answer { text: &text, reader: Reader::new(text.as_bytes(), 0), content: None };
+    answer
+        .read()
+        .map_err(|stop| match (stop, answer.content) {
+            (Stop::More, _) => format!("truncated JSON at byte {}", body.len()),
+            (Stop::Bad, Some(what)) => what,
+            (Stop::Bad, None) => {
+                format!(
+                    "malformed JSON at byte {}: expected {}",
+                    answer.reader.at(),
+                    answer.reader.expected()
+                )
+            }
+        })
+        // An error may come with data of any form.
+        .or_else(|what| refusal(body).ok_or(what))
 }
 
 /// The error of an answer whose data is not readable.
 fn refusal(body: &[u8]) -> Option<QueryAnswer> {
-    let answer: Refusal = first_value(body).ok()?;
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Refusal {
+        status: String,
+        #[serde(default)]
+        error_type: String,
+        #[serde(default)]
+        error: String,
+    }
+    let answer = Refusal::deserialize(&mut serde_json::Deserializer::from_slice(body)).ok()?;
     (answer.status == "error")
         .then_some(QueryAnswer::Refused { kind: answer.error_type, message: answer.error })
 }
 
-fn offset(error: &serde_json::Error, body: &[u8]) -> usize {
-    let lines = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
-    lines.map(<[u8]>::len).sum::<usize>() + error.column()
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error_type: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    data: Option<Data<'a>>,
-    warnings: Option<Vec<String>>,
-    infos: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Refusal {
-    status: String,
-    #[serde(default)]
-    error_type: String,
-    #[serde(default)]
-    error: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    #[serde(borrow)]
-    result_type: Option<Cow<'a, str>>,
-    /// `Some(None)` when `null`.
-    #[serde(default, deserialize_with = "present")]
-    result: Option<Option<Elements>>,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Elements>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-impl Data<'_> {
-    fn into_result(self) -> Result<QueryResult, String> {
-        let kind = self.result_type.ok_or("JSON without `data.resultType`")?;
-        let elements = self.result.ok_or("JSON without `data.result`")?.unwrap_or_default();
-        match &*kind {
-            "vector" => {
-                if !elements.pair.is_empty() {
-                    return Err("a vector whose elements are no samples".into());
-                }
-                let samples = elements.series.into_iter().map(Series::into_sample).collect::<Option<_>>();
-                samples.map(QueryResult::Vector).ok_or_else(|| "a vector with a sample without value".into())
-            }
-            "scalar" => match (&elements.pair[..], elements.series.is_empty()) {
-                ([Part::Number(time), Part::Text(value)], true) => match parse_go_float(value) {
-                    Some(value) => Ok(QueryResult::Scalar { time: *time, value }),
-                    None => {
-                        Err(format!("a scalar that is no number: \"{}\"", super::foreign::shortened(value)))
-                    }
-                },
-                _ => Err("a scalar that is no pair of a time and a value".into()),
-            },
-            "matrix" => Ok(QueryResult::Matrix),
-            "string" => Ok(QueryResult::String),
-            other => Err(format!("a result of the unknown type \"{}\"", super::foreign::shortened(other))),
-        }
-    }
-}
-
-/// The elements of a result: series, or the two parts of a scalar or string.
+/// The elements of a result: samples, or the two parts of a scalar or string.
 #[derive(Default)]
-struct Elements {
-    series: Vec<Series>,
-    pair: Vec<Part>,
+struct Elements<'a> {
+    samples: Vec<Sample>,
+    /// Series that are no samples, as in a matrix.
+    others: usize,
+    parts: Vec<Part<'a>>,
 }
 
-enum Part {
+enum Part<'a> {
     Number(f64),
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
-#[derive(Default)]
-struct Series {
-    labels: Vec<(Box<str>, Box<str>)>,
-    value: Option<(f64, f64)>,
-    histogram: Option<f64>,
+struct Answer<'a> {
+    text: &'a str,
+    reader: Reader<'a>,
+    /// Why JSON of the right form is no answer.
+    content: Option<String>,
 }
 
-impl Series {
-    fn into_sample(self) -> Option<Sample> {
-        match (self.value, self.histogram) {
-            (Some((time, value)), _) => Some(Sample { labels: self.labels, time, value: Some(value) }),
-            (None, Some(time)) => Some(Sample { labels: self.labels, time, value: None }),
+impl<'a> Answer<'a> {
+    fn read(&mut self) -> Result<QueryAnswer, Stop> {
+        let (mut status, mut kind, mut message) = (Cow::default(), Cow::default(), Cow::default());
+        let mut data = None;
+        let mut warnings = String::new();
+        self.object("an object", |answer, key| {
+            match key {
+                "status" => status = answer.optional_text()?,
+                "errorType" => kind = answer.optional_text()?,
+                "error" => message = answer.optional_text()?,
+                "data" if !answer.null()? => data = Some(answer.data()?),
+                "warnings" | "infos" if !answer.null()? => {
+                    let start = answer.reader.at();
+                    answer.reader.skip_value()?;
+                    warnings.push_str(&shortened(&answer.text[start..answer.reader.at()]));
+                }
+                "data" | "warnings" | "infos" => {}
+                _ => answer.reader.skip_value()?,
+            }
+            Ok(())
+        })?;
+        if status == "error" {
+            return Ok(QueryAnswer::Refused { kind: kind.into_owned(), message: message.into_owned() });
+        }
+        let Some((kind, elements)) = data else { return Err(self.refuse("JSON without `data`")) };
+        let result = result(kind, elements).map_err(|what| self.refuse(what))?;
+        Ok(QueryAnswer::Result { result, warnings })
+    }
+
+    fn data(&mut self) -> Result<(Option<Cow<'a, str>>, Option<Elements<'a>>), Stop> {
+        let (mut kind, mut elements) = (None, None);
+        self.object("`data` to be an object", |answer, key| {
+            match key {
+                "resultType" => kind = Some(answer.optional_text()?),
+                "result" if answer.null()? => elements = Some(Elements::default()),
+                "result" => elements = Some(answer.elements()?),
+                _ => answer.reader.skip_value()?,
+            }
+            Ok(())
+        })?;
+        Ok((kind, elements))
+    }
+
+    fn elements(&mut self) -> Result<Elements<'a>, Stop> {
+        let mut elements = Elements::default();
+        self.reader.expect(b'[', "a list as the result")?;
+        if self.reader.take(b']')? {
+            return Ok(elements);
+        }
+        loop {
+            let start = self.reader.peek().map(|first| (first, self.reader.at()))?;
+            match start {
+                (b'{', at) => {
+                    let labels = elements.samples.last().map_or(4, |sample| sample.labels.len());
+                    match self.series(labels)? {
+                        Some(sample) => elements.samples.push(sample),
+                        None => elements.others += 1,
+                    }
+                    if elements.samples.len() == 1 {
+                        // The others are likely of the same length.
+                        let rest = (self.text.len() - at) / (self.reader.at() - at);
+                        elements.samples.reserve_exact(rest.min(4096));
+                    }
+                }
+                (b'"', _) => {
+                    let text = self.reader.string("a value")?;
+                    elements.parts.push(Part::Text(self.resolved(text)?));
+                }
+                _ => elements.parts.push(Part::Number(self.time()?)),
+            }
+            if self.reader.take(b']')? {
+                return Ok(elements);
+            }
+            self.reader.expect(b',', "`,` or `]` after an element of the result")?;
+        }
+    }
+
+    /// A sample; `None` for a series that has neither a value nor a histogram.
+    fn series(&mut self, label_count: usize) -> Result<Option<Sample>, Stop> {
+        let mut labels = Vec::new();
+        let (mut value, mut histogram) = (None, None);
+        self.object("a series", |answer, key| {
+            match key {
+                "metric" if !answer.null()? => {
+                    labels.reserve_exact(label_count);
+                    answer.object("labels, which are an object", |answer, label| {
+                        labels.push((label.into(), answer.optional_text()?.into()));
+                        Ok(())
+                    })?;
+                }
+                "value" if !answer.null()? => value = Some(answer.pair(Self::value)?),
+                "histogram" if !answer.null()? => {
+                    histogram = Some(answer.pair(|answer| answer.reader.skip_value())?);
+                }
+                "metric" | "value" | "histogram" => {}
+                _ => answer.reader.skip_value()?,
+            }
+            Ok(())
+        })?;
+        Ok(match (value, histogram) {
+            (Some((time, value)), _) => Some(Sample { labels, time, value: Some(value) }),
+            (None, Some((time, ()))) => Some(Sample { labels, time, value: None }),
             (None, None) => None,
+        })
+    }
+
+    /// A time, what `second` reads, and anything after it, in a list.
+    fn pair<T>(&mut self, second: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<(f64, T), Stop> {
+        self.reader.expect(b'[', "a time and a value in a list")?;
+        let time = self.time()?;
+        self.reader.expect(b',', "`,` after a time")?;
+        let value = second(self)?;
+        while !self.reader.take(b']')? {
+            self.reader.expect(b',', "`,` or `]` after a value")?;
+            self.reader.skip_value()?;
+        }
+        Ok((time, value))
+    }
+
+    /// A Unix time in seconds.
+    fn time(&mut self) -> Result<f64, Stop> {
+        if let Some(time) = self.reader.decimal() {
+            return Ok(time);
+        }
+        let number = self.reader.number("a time, which is a number")?;
+        let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+        let number = number.filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| self.reader.bad("a number before"))
+    }
+
+    fn value(&mut self) -> Result<f64, Stop> {
+        let text = self.reader.string("a sample value, which is a string")?;
+        let text = self.resolved(text)?;
+        let number = parse_go_float(&text);
+        number
+            .ok_or_else(|| self.refuse(format!("a sample value that is no number: \"{}\"", shortened(&text))))
+    }
+
+    #[cold]
+    fn refuse(&mut self, what: impl Into<String>) -> Stop {
+        self.content = Some(what.into());
+        Stop::Bad
+    }
+
+    /// A string; `null` counts as empty, as in Go.
+    fn optional_text(&mut self) -> Result<Cow<'a, str>, Stop> {
+        if self.null()? {
+            return Ok(Cow::default());
+        }
+        let text = self.reader.string("a string")?;
+        self.resolved(text)
+    }
+
+    #[inline(always)]
+    fn resolved(&mut self, raw: RawString<'a>) -> Result<Cow<'a, str>, Stop> {
+        let end = raw.start + raw.bytes.len();
+        if !raw.escaped {
+            return Ok(Cow::Borrowed(&self.text[raw.start..end]));
+        }
+        let unescaped = serde_json::from_str(&self.text[raw.start - 1..=end]);
+        unescaped.map(Cow::Owned).map_err(|_| self.reader.bad("valid escapes before"))
+    }
+
+    #[inline]
+    fn null(&mut self) -> Result<bool, Stop> {
+        let null = self.reader.peek()? == b'n';
+        if null {
+            self.reader.literal("null")?;
+        }
+        Ok(null)
+    }
+
+    /// Reads an object; `member` is called for each key and consumes its value.
+    fn object(
+        &mut self,
+        expected: &'static str,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.reader.expect(b'{', expected)?;
+        if self.reader.take(b'}')? {
+            return Ok(());
+        }
+        loop {
+            let key = self.reader.string("a key")?;
+            let key = self.resolved(key)?;
+            self.reader.expect(b':', "`:` after a key")?;
+            member(self, &key)?;
+            if self.reader.take(b'}')? {
+                return Ok(());
+            }
+            self.reader.expect(b',', "`,` or `}` after a member")?;
         }
     }
 }
 
-enum Element {
-    Series(Series),
-    Part(Part),
-}
-
-impl<'de> Deserialize<'de> for Elements {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Elements;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of series, or a time and a value")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Elements, A::Error> {
-                let mut elements = Elements::default();
-                while let Some(element) = list.next_element()? {
-                    match element {
-                        Element::Series(series) => elements.series.push(series),
-                        Element::Part(part) => elements.pair.push(part),
-                    }
-                }
-                Ok(elements)
-            }
-        }
-        deserializer.deserialize_seq(List)
-    }
-}
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct One;
-        impl<'de> Visitor<'de> for One {
-            type Value = Element;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a series, a time or a value")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Element, A::Error> {
-                let mut series = Series::default();
-                while let Some(member) = members.next_key::<Member>()? {
-                    match member {
-                        Member::Metric => series.labels = members.next_value::<Labels>()?.0,
-                        Member::Value => {
-                            let Pair(time, Value(value)) = members.next_value()?;
-                            series.value = Some((time, value));
-                        }
-                        Member::Histogram => {
-                            let Pair(time, IgnoredAny) = members.next_value()?;
-                            series.histogram = Some(time);
-                        }
-                        Member::Other => drop(members.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(Element::Series(series))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Element, E> {
-                Ok(Element::Part(Part::Number(number)))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Element, E> {
-                Ok(Element::Part(Part::Number(number as f64)))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Element, E> {
-                Ok(Element::Part(Part::Number(number as f64)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-                Ok(Element::Part(Part::Text(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_any(One)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Member {
-    Metric,
-    Value,
-    Histogram,
-    #[serde(other)]
-    Other,
-}
-
-struct Labels(Vec<(Box<str>, Box<str>)>);
-
-impl<'de> Deserialize<'de> for Labels {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Labels;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("labels, whose values are strings")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Labels, A::Error> {
-                let mut labels = Vec::with_capacity(4);
-                while let Some(label) = members.next_entry()? {
-                    labels.push(label);
-                }
-                Ok(Labels(labels))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
-/// A Unix time in seconds and a value.
-struct Pair<T>(f64, T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pair<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Two<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Two<T> {
-            type Value = Pair<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a time and a value")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Pair<T>, A::Error> {
-                let time = list.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-                let value = list.next_element()?.ok_or_else(|| de::Error::invalid_length(1, &self))?;
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Pair(time, value))
-            }
-        }
-        deserializer.deserialize_seq(Two(std::marker::PhantomData))
-    }
-}
-
-/// A sample value, which is a string.
-struct Value(f64);
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Value;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a sample value, which is a string")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-                let refused = || {
-                    E::custom(format!("sample value \"{}\" is no number", super::foreign::shortened(text)))
-                };
-                parse_go_float(text).map(Value).ok_or_else(refused)
-            }
-        }
-        deserializer.deserialize_str(Text)
+fn result(kind: Option<Cow<'_, str>>, elements: Option<Elements<'_>>) -> Result<QueryResult, String> {
+    let kind = kind.ok_or("JSON without `data.resultType`")?;
+    let elements = elements.ok_or("JSON without `data.result`")?;
+    match &*kind {
+        "vector" if !elements.parts.is_empty() => Err("a vector whose elements are no samples".into()),
+        "vector" if elements.others > 0 => Err("a vector with a sample without value".into()),
+        "vector" => Ok(QueryResult::Vector(elements.samples)),
+        "scalar" => match (&elements.parts[..], elements.samples.len() + elements.others) {
+            ([Part::Number(time), Part::Text(value)], 0) => match parse_go_float(value) {
+                Some(value) => Ok(QueryResult::Scalar { time: *time, value }),
+                None => Err(format!("a scalar that is no number: \"{}\"", shortened(value))),
+            },
+            _ => Err("a scalar that is no pair of a time and a value".into()),
+        },
+        "matrix" => Ok(QueryResult::Matrix),
+        "string" => Ok(QueryResult::String),
+        other => Err(format!("a result of the unknown type \"{}\"", shortened(other))),
     }
 }
 
@@ -315,7 +307,7 @@ mod tests {
 
     fn result(body: &str) -> QueryResult {
         match read(body.as_bytes()) {
-            Ok(QueryAnswer::Result(result, _)) => result,
+            Ok(QueryAnswer::Result { result, .. }) => result,
             other => panic!("{body}: {other:?}"),
         }
     }
@@ -348,8 +340,8 @@ mod tests {
     #[test]
     fn the_order_of_members_does_not_matter() {
         let body = r#"{"warnings":["w"],"infos":["i"],"data":{"result":[7.5,"2"],"x":{},"resultType":"scalar"},"status":"odd"} tail"#;
-        let expected =
-            QueryAnswer::Result(QueryResult::Scalar { time: 7.5, value: 2.0 }, vec!["w".into(), "i".into()]);
+        let result = QueryResult::Scalar { time: 7.5, value: 2.0 };
+        let expected = QueryAnswer::Result { result, warnings: r#"["w"]["i"]"#.into() };
         assert_eq!(read(body.as_bytes()), Ok(expected));
     }
 
@@ -387,20 +379,33 @@ mod tests {
             (&vector(r#"[1,"2"]"#), "a vector whose elements are no samples"),
             (
                 &vector(r#"[{"metric":{},"value":[1,2]}]"#),
-                "malformed JSON at byte 85: invalid type: integer `2`, expected a sample value, which is a string",
+                "malformed JSON at byte 84: expected a sample value, which is a string",
             ),
             (
                 &vector(r#"[{"metric":{},"value":["x","1"]}]"#),
-                "malformed JSON at byte 85: invalid type: string \"x\", expected f64",
+                "malformed JSON at byte 82: expected a time, which is a number",
+            ),
+            (
+                &vector(r#"[{"metric":{},"value":[1e999,"1"]}]"#),
+                "malformed JSON at byte 87: expected a number before",
             ),
             (
                 &vector(r#"[{"metric":{},"value":[1,"1e999"]}]"#),
-                "malformed JSON at byte 91: sample value \"1e999\" is no number",
+                "a sample value that is no number: \"1e999\"",
             ),
             (
                 &vector(r#"[{"metric":{"a":1},"value":[1,"1"]}]"#),
-                "malformed JSON at byte 76: invalid type: integer `1`, expected a string",
+                "malformed JSON at byte 75: expected a string",
             ),
+            (
+                &vector(r#"[{"metric":{"a":"\x"}}]"#),
+                "malformed JSON at byte 79: expected valid escapes before",
+            ),
+            (
+                &vector(r#"[{"metric":{}}{}]"#),
+                "malformed JSON at byte 73: expected `,` or `]` after an element of the result",
+            ),
+            (r#"{"data":5}"#, "malformed JSON at byte 8: expected `data` to be an object"),
             (&vector(r#"[{"metric":{},"value":[1,"1"]}"#)[..80], "truncated JSON at byte 80"),
             (r#"{"data":{"resultType":"scalar","result":[1,"x"]}}"#, "a scalar that is no number: \"x\""),
             (

@@ -133,8 +133,9 @@ impl SeriesReader {
                     done = reader.at();
                 }
                 Err(Halt::Reading(Stop::More)) => break,
-                Err(Halt::Reading(Stop::Bad { at, expected })) => {
-                    return Err(Unreadable::Malformed { at: self.passed + at as u64, expected });
+                Err(Halt::Reading(Stop::Bad)) => {
+                    let at = self.passed + reader.at() as u64;
+                    return Err(Unreadable::Malformed { at, expected: reader.expected() });
                 }
                 Err(Halt::Shapes(TooManyShapes(limit))) => return Err(Unreadable::TooManyShapes(limit)),
             }
@@ -206,11 +207,10 @@ impl SeriesReader {
             "errorType" => &mut self.kind,
             "error" => &mut self.message,
             "warnings" | "infos" => {
-                let mut ahead = Reader::new(reader.bytes(), reader.at());
-                ahead.skip_value()?;
-                let text = String::from_utf8_lossy(&reader.bytes()[reader.at()..ahead.at()]);
+                let start = reader.at();
+                reader.skip_value()?;
+                let text = String::from_utf8_lossy(&reader.bytes()[start..reader.at()]);
                 self.warnings.push_str(&super::foreign::shortened(&text));
-                *reader = ahead;
                 return Ok(Place::Member { first: false });
             }
             _ => {
