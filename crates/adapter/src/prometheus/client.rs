@@ -31,6 +31,9 @@ use crate::backend::{Backend, BackendError, QueryResult, SeriesShape};
 const QUERY: &str = "/api/v1/query";
 const SERIES: &str = "/api/v1/series";
 
+/// Longest time limit of a call. No server keeps a query for so long.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Bytes of a body that are traced.
 const TRACED: usize = 1024;
 
@@ -201,12 +204,12 @@ impl Client {
         }
         let (received, outcome) =
             receive(body, &parts.headers, bound, self.base.authority.host(), &mut receiver).await;
-        trace!(
-            server = self.base.shown(),
-            bytes = received.bytes,
-            body = %String::from_utf8_lossy(&received.head[..received.head.len().min(TRACED)]),
-            "Prometheus answered"
-        );
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let body =
+                String::from_utf8_lossy(&received.head[..received.head.len().min(TRACED)]).into_owned();
+            let body = self.credentials.scrubbed(body, &described.sent);
+            trace!(server = self.base.shown(), bytes = received.bytes, body, "Prometheus answered");
+        }
         match outcome {
             Ok(()) => Ok((receiver, received, described)),
             Err(Unreceived::Broken(failure)) => {
@@ -332,12 +335,13 @@ impl Client {
 #[async_trait]
 impl Backend for Client {
     async fn query(&self, query: &str, at: f64, limit: Duration) -> Result<QueryResult, BackendError> {
+        let limit = limit.min(LONGEST);
         let deadline = Instant::now() + limit;
         self.bounded(QUERY, limit, self.query_once(query, at, deadline)).await
     }
 
     async fn series(&self, selector: &str, start: f64, end: f64) -> Result<Vec<SeriesShape>, BackendError> {
-        self.bounded(SERIES, self.limits.series, async {
+        self.bounded(SERIES, self.limits.series.min(LONGEST), async {
             let fault = match self.series_once(selector, start, end).await {
                 Ok(shapes) => return Ok(shapes),
                 Err(fault) => fault,

@@ -13,6 +13,8 @@ mod connection;
 mod credentials;
 mod failure;
 mod foreign;
+#[cfg(test)]
+mod hostile_input;
 mod json_text;
 mod metrics;
 mod name_matcher;
