@@ -41,8 +41,11 @@ pub struct Options {
 /// # Errors
 /// When something is missing on this machine, or a step does not come about.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let built = || workspace().join("target/debug/plimsoll");
-    let adapter = options.adapter.clone().unwrap_or_else(built);
+    let adapter = match &options.adapter {
+        Some(path) => path.clone(),
+        // Cargo puts all programs of a workspace into one folder.
+        None => std::env::current_exe()?.with_file_name("plimsoll"),
+    };
     if let Some(sandbox) = Sandbox::current()? {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let logs = sandbox.logs();
@@ -54,8 +57,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             }
         };
     }
-    sandbox::available()?;
     build("e2e/build", &[])?;
+    sandbox::available()?;
     if options.adapter.is_none() {
         build(env!("CARGO"), &["build", "--quiet", "--package", "plimsoll"])?;
     }

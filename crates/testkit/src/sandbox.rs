@@ -94,9 +94,8 @@ impl Ended {
 /// Names the missing program or permission.
 pub fn available() -> Result<()> {
     for (program, package) in [("unshare", "util-linux"), ("setpriv", "util-linux"), ("ip", "iproute2")] {
-        if Command::new(program).arg("--version").output().is_err()
-            && Command::new(program).arg("-V").output().is_err()
-        {
+        // `ip` knows only the short form; whether the program likes the flag does not matter here.
+        if system(program).arg("-V").output().is_err() {
             bail!("`{program}` is missing; install the package {package}");
         }
     }
@@ -160,7 +159,7 @@ async fn supervise(folder: &Path) -> Result<Ended> {
 
 /// The command line that enters: each link of the chain dies with the one before it.
 fn enter() -> Command {
-    let mut command = Command::new("setpriv");
+    let mut command = system("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare"]);
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
@@ -169,9 +168,16 @@ fn enter() -> Command {
     command
 }
 
+/// A program of the operating system; not everyone has the administrator's folders in the PATH.
+fn system(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
+}
+
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output =
-        Command::new(program).args(arguments).output().with_context(|| format!("cannot run {program}"))?;
+    let output = system(program).args(arguments).output().with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
         bail!(
             "`{program} {}` failed: {}",
