@@ -106,13 +106,13 @@ async fn walk(sandbox: Sandbox, adapter: &Path) -> Result<()> {
 
     let kubectl = cluster.kubectl();
     for file in ["deployment.yaml", "service.yaml"] {
-        kubectl.apply(&manifest(&format!("walkthrough/{file}"))?).await?;
+        apply(&cluster, &story, file).await?;
     }
     kubectl
         .print(&["wait", "--for=condition=Available", "deployment/test-prometheus", "--timeout=60s"])
         .await?;
     story.show("kubectl get pods", &kubectl.print(&["get", "pods"]).await?);
-    visit(&cluster, 1).await?;
+    visit(&cluster, &story, 1).await?;
     let sample = eventually("Prometheus has scraped the visit", STEP, async || {
         let found = prometheus::query(&format!("{METRIC} == 1")).await?;
         found.into_iter().next().context("no series has the value 1")
@@ -134,10 +134,9 @@ async fn walk(sandbox: Sandbox, adapter: &Path) -> Result<()> {
     .await?;
     story.show(&format!("kubectl get --raw '{path}'"), &value);
 
-    kubectl.apply(&manifest("walkthrough/hpa.yaml")?).await?;
+    apply(&cluster, &story, "hpa.yaml").await?;
     expect(&cluster, &story, "1/3", 1).await?;
-    visit(&cluster, 3).await?;
-    story.tell("three more visits");
+    visit(&cluster, &story, 3).await?;
     expect(&cluster, &story, "4/3", 1).await?;
     expect(&cluster, &story, "2/3", 2).await?;
     story.show("kubectl get pods", &kubectl.print(&["get", "pods"]).await?);
@@ -147,13 +146,21 @@ async fn walk(sandbox: Sandbox, adapter: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Calls the first pod's page `times` times.
-async fn visit(cluster: &Cluster, times: usize) -> Result<()> {
+/// Applies a manifest of the walkthrough.
+async fn apply(cluster: &Cluster, story: &Story, file: &str) -> Result<()> {
+    story.tell(&format!("$ kubectl apply -f e2e/walkthrough/{file}"));
+    cluster.kubectl().apply(&manifest(&format!("walkthrough/{file}"))?).await
+}
+
+/// Opens the first pod's page `times` times.
+async fn visit(cluster: &Cluster, story: &Story, times: usize) -> Result<()> {
     let address =
         cluster.kubectl().print(&["get", "pods", "--output", "jsonpath={.items[0].status.podIP}"]).await?;
+    let page = format!("http://{address}:8080/");
     for _ in 0..times {
-        let answer = web::get(&format!("http://{address}:8080/")).await?;
+        let answer = web::get(&page).await?;
         ensure!(answer.body == "Hello, World!", "the application says {}", answer.body);
+        story.show(&format!("curl {page}"), &answer.body);
     }
     Ok(())
 }
