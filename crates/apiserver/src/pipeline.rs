@@ -102,7 +102,9 @@ impl Pipeline {
         let code = outcome.reply.answer.status;
         let labels = outcome.labels.unwrap_or_else(|| self.unrouted_labels());
         let response = finish(outcome.reply, audit_id, compress).await;
-        self.metrics.observe(labels, code, started.elapsed());
+        let elapsed = started.elapsed();
+        tracing::debug!(method = %parts.method, path = parts.uri.path(), code = code.as_u16(), ?elapsed, "answered");
+        self.metrics.observe(labels, code, elapsed);
         response
     }
 

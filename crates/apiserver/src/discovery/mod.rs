@@ -178,27 +178,39 @@ pub(crate) struct OpenApiTitle {
 pub(crate) struct Discovery {
     title: OpenApiTitle,
     port: u16,
-    current: RwLock<Arc<Snapshot>>,
+    current: RwLock<Latest>,
+}
+
+#[derive(Clone)]
+struct Latest {
+    /// The value last seen; equal to the snapshot's, but maybe another allocation.
+    served: Arc<Served>,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Discovery {
     /// `port` is the port on which the server listens; legacy group lists carry it.
     pub(crate) fn new(served: Arc<Served>, title: OpenApiTitle, port: u16) -> Self {
-        let current = RwLock::new(Arc::new(Snapshot::new(served, &title, port)));
-        Self { title, port, current }
+        let snapshot = Arc::new(Snapshot::new(Arc::clone(&served), &title, port));
+        Self { title, port, current: RwLock::new(Latest { served, snapshot }) }
     }
 
-    /// The documents for `served`, built now if it is not what was served before.
+    /// The documents for `served`, built now if it differs from what was served before.
     pub(crate) fn snapshot(&self, served: &Arc<Served>) -> Arc<Snapshot> {
-        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
-        if Arc::ptr_eq(&current.served, served) {
-            return current;
+        {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&current.served, served) {
+                return Arc::clone(&current.snapshot);
+            }
         }
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&slot.served, served) {
-            *slot = Arc::new(Snapshot::new(Arc::clone(served), &self.title, self.port));
+            if slot.served != *served {
+                slot.snapshot = Arc::new(Snapshot::new(Arc::clone(served), &self.title, self.port));
+            }
+            slot.served = Arc::clone(served);
         }
-        Arc::clone(&slot)
+        Arc::clone(&slot.snapshot)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,9 +17,11 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls_pki_types::CertificateDer;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::limits::Limits;
 use crate::pipeline::Pipeline;
@@ -39,12 +42,13 @@ impl Protocols {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
+            .max_headers(limits.headers)
             .max_buf_size(limits.header_bytes.max(8192));
         let mut http2 = Builder::new(TokioExecutor::new()).http2_only();
         http2
             .http2()
             .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
+            .max_concurrent_streams(limits.streams.max(1))
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(15));
@@ -70,7 +74,7 @@ pub(super) async fn serve(
         tracing::debug!(%error, "a connection broke before the handshake");
         return;
     }
-    let handshake = tokio::time::timeout(protocols.handshake_timeout, TlsAcceptor::from(tls).accept(stream));
+    let handshake = tokio::time::timeout(protocols.handshake_timeout, shake_hands(stream, tls));
     let stream = tokio::select! {
         done = handshake => match done {
             Ok(Ok(stream)) => stream,
@@ -110,9 +114,13 @@ pub(super) async fn serve(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
-            _ = idle.tick(), if http2 && !leaving => {
+            _ = idle.tick() => {
                 let started = activity.started.load(Ordering::Relaxed);
                 if started == seen && activity.running.load(Ordering::Relaxed) == 0 {
+                    if leaving {
+                        tracing::debug!("connection cut: its client does not read the last answer");
+                        return;
+                    }
                     leaving = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -120,6 +128,21 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// The handshake; a client that sends a request without TLS is told so in plain text, as Go's server does.
+async fn shake_hands(
+    mut stream: TcpStream,
+    tls: Arc<rustls::ServerConfig>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+        let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        stream.write_all(text).await?;
+        stream.shutdown().await?;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the client speaks HTTP without TLS"));
+    }
+    TlsAcceptor::from(tls).accept(stream).await
 }
 
 /// Counts a connection while it lives.

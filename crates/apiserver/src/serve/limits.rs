@@ -14,10 +14,13 @@ pub struct Limits {
     /// From the start of waiting for a request to the end of its head (HTTP/1.1); thus also how long a
     /// connection may idle.
     pub header_timeout: Duration,
-    /// How long an HTTP/2 connection without requests is kept.
+    /// How long an HTTP/2 connection without requests is kept; after as long again a connection is cut whose
+    /// client does not read the last answer.
     pub idle_timeout: Duration,
     /// Head of a request, in bytes; more is 431.
     pub header_bytes: usize,
+    /// Lines in the head of an HTTP/1.1 request; more is 431. The groups of a user come in one line each.
+    pub headers: usize,
     /// Path and query, in bytes; more is 414.
     pub uri_bytes: usize,
     /// HTTP/2 streams per connection (`--http2-max-streams-per-connection`).
@@ -42,6 +45,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(32),
             idle_timeout: Duration::from_secs(90),
             header_bytes: 128 * 1024,
+            headers: 500,
             uri_bytes: 60 * 1024,
             streams: 250,
             in_flight: 400,

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use plimsoll_apiserver::serve::Limits;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::stand::{Client, Connection, PATIENCE, Plan, Stand, until};
@@ -105,13 +105,48 @@ async fn a_client_that_sends_its_head_byte_by_byte_is_cut_off() {
     let mut connection = stand.connect().await;
     let drip = async {
         for byte in b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ".iter().cycle() {
-            if tokio::io::AsyncWriteExt::write_all(&mut connection.stream, &[*byte]).await.is_err() {
+            if connection.stream.write_all(&[*byte]).await.is_err() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     assert!(tokio::time::timeout(PATIENCE, drip).await.is_ok(), "the connection should break");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_is_cut_off() {
+    let limits = Limits { idle_timeout: Duration::from_millis(50), ..Limits::default() };
+    let stand = Stand::start(Plan { limits, ..Plan::default() }).await;
+    let mut connection = stand.connect().await;
+    // Together far more than the buffers between the two hold.
+    for _ in 0..200 {
+        connection.send(b"GET /apis/metrics.k8s.io/v1beta1/large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    }
+    until("the connection is gone", async || {
+        let text = stand.get("/metrics").await.text().to_owned();
+        text.contains("\napiserver_open_connections 1\n")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_without_tls_is_told_so() {
+    let stand = Stand::start(Plan::default()).await;
+    let mut stream = TcpStream::connect(stand.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut text = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("an end");
+    assert!(text.ends_with(b"Client sent an HTTP request to an HTTPS server.\n"), "{text:?}");
+}
+
+#[tokio::test]
+async fn a_user_may_be_in_hundreds_of_groups() {
+    let stand = Stand::start(Plan::default()).await;
+    let headers = vec![("X-Remote-Group", "a-group"); 400];
+    assert_eq!(stand.ask("GET", "/healthz", &headers).await.status, 200);
+    let headers = vec![("X-Remote-Group", "a-group"); 600];
+    assert_eq!(stand.ask("GET", "/healthz", &headers).await.status, 431);
 }
 
 #[tokio::test]
