@@ -4,13 +4,24 @@
 //!
 //! **Invariant:** whatever is started here ends when the value that started it is dropped.
 
+mod authentication;
+mod authorization;
 mod background;
 mod client;
 mod discovery;
+mod expiring;
+mod flights;
 mod metrics;
 mod objects;
+mod review;
+mod settings;
 
+pub use self::authentication::{
+    AuthenticationSettings, ClientCas, DelegatedAuthenticator, FrontProxySettings, TrustError,
+};
+pub use self::authorization::{AccessReviews, AuthorizationSettings};
 pub use self::client::{CallError, ConnectError, connect};
 pub use self::discovery::{Discovery, GroupFailure};
 pub use self::metrics::ClusterMetrics;
 pub use self::objects::{ObjectCache, ObjectSettings, Snapshot};
+pub use self::settings::{Cluster, ClusterError, ClusterSettings};
