@@ -1,0 +1,109 @@
+//! The command line: from arguments to typed settings, warnings and advice.
+//!
+//! Flags, defaults and their reading follow prometheus-adapter 0.12 (`cmd/adapter/adapter.go`), its base
+//! (`custom-metrics-apiserver/pkg/cmd/builder.go`), `k8s.io/apiserver/pkg/server/options` and pflag. The
+//! environment is not consulted.
+//!
+//! **Invariant:** nothing of clap appears in a public signature, and nothing is opened, read or printed here.
+
+mod cipher;
+mod compatibility;
+mod failure;
+mod flags;
+mod reference;
+mod serve;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::FromArgMatches as _;
+
+pub use failure::ArgumentsError;
+pub use reference::reference;
+pub use settings::{
+    AuthenticationSettings, AuthorizationSettings, DiscoverySettings, KubernetesSettings, LogFormat,
+    LoggingSettings, PrometheusCredentials, PrometheusSettings, RequestHeaders, ServeSettings,
+    ServingSettings, SniCertificate, TlsVersion, VerbosityRule,
+};
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Invocation {
+    /// Serve the metrics APIs.
+    Serve {
+        /// How.
+        settings: Box<ServeSettings>,
+        /// Accepted arguments that do not do what one might expect; to be logged.
+        warnings: Vec<Warning>,
+    },
+    /// Print this text (help or version) to standard output and end well.
+    Print(String),
+}
+
+/// An argument that is accepted although something about it is doubtful.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The argument as a flag, such as `--logtostderr`, or as it was given.
+    pub argument: String,
+    /// What happens, in one sentence without a full stop.
+    pub message: String,
+}
+
+/// Reads a command line whose first element is the name of the program.
+///
+/// A program called `adapter`, or a first argument `/adapter` or `adapter` (which the Helm chart of
+/// prometheus-adapter passes), stands for `plimsoll serve`.
+///
+/// # Errors
+/// Text for standard error and an exit code, when the command line cannot be followed.
+pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ArgumentsError> {
+    let arguments = with_command(arguments.into_iter().collect());
+    if let Some(failure) =
+        arguments.iter().skip(1).find_map(|argument| failure::single_dash(argument.to_str()?))
+    {
+        return Err(failure);
+    }
+    let command = serve::command();
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return failure::printable(error).map(Invocation::Print),
+    };
+    match matches.subcommand() {
+        Some(("serve", matches)) => {
+            let flags = flags::ServeFlags::from_arg_matches(matches).map_err(|error| failure::of(&error))?;
+            let mut warnings = compatibility::warnings(matches);
+            let settings = serve::settings(flags, matches, &mut warnings)?;
+            Ok(Invocation::Serve { settings: Box::new(settings), warnings })
+        }
+        _ => {
+            Err(ArgumentsError::new("no command is given")
+                .with_fix("`plimsoll serve --help` lists the flags"))
+        }
+    }
+}
+
+/// The arguments with `serve` in second place where the rest of the line implies it.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_adapter = |argument: &OsStr| Path::new(argument).file_name() == Some(OsStr::new("adapter"));
+    if arguments.is_empty() {
+        arguments.push("plimsoll".into());
+    }
+    if is_adapter(&arguments[0]) {
+        arguments[0] = "plimsoll".into();
+        if arguments.get(1).is_none_or(|second| second != "serve") {
+            arguments.insert(1, "serve".into());
+        }
+    } else if arguments.get(1).is_some_and(|second| is_adapter(second)) {
+        arguments[1] = "serve".into();
+    }
+    for argument in &mut arguments {
+        if let Some(dashed) = argument.to_str().and_then(compatibility::dashed) {
+            *argument = dashed.into();
+        }
+    }
+    arguments
+}
