@@ -78,7 +78,7 @@ impl Pipeline {
     /// Answers a request; its body, if any, is of no interest. `peer` is the client's certificate chain.
     pub(crate) async fn respond(
         &self,
-        mut parts: Parts,
+        parts: Parts,
         peer: &[CertificateDer<'static>],
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
@@ -87,7 +87,7 @@ impl Pipeline {
         let outcome = match self.read_target(&parts) {
             Err(status) => Reply::from(failure(&status, &parts)).into(),
             Ok((attributes, limit)) => {
-                let within = AssertUnwindSafe(self.answer(&mut parts, peer, &attributes)).catch_unwind();
+                let within = AssertUnwindSafe(self.answer(&parts, peer, &attributes)).catch_unwind();
                 match tokio::time::timeout(limit, within).await {
                     Ok(Ok(outcome)) => outcome,
                     Ok(Err(_)) => {
@@ -121,7 +121,7 @@ impl Pipeline {
 
     async fn answer(
         &self,
-        parts: &mut Parts,
+        parts: &Parts,
         peer: &[CertificateDer<'static>],
         attributes: &Attributes,
     ) -> Outcome {
@@ -173,7 +173,7 @@ impl Pipeline {
         }
     }
 
-    async fn route(&self, parts: &mut Parts, attributes: &Attributes, snapshot: &Snapshot) -> Reply {
+    async fn route(&self, parts: &Parts, attributes: &Attributes, snapshot: &Snapshot) -> Reply {
         let path = attributes.path.as_str();
         if let Some(rest) = path.strip_prefix("/apis/").filter(|rest| !rest.is_empty()) {
             return self.group_route(parts, path, rest, snapshot).await;
@@ -218,7 +218,7 @@ impl Pipeline {
     }
 
     /// Paths below `/apis/`. `rest` is not empty.
-    async fn group_route(&self, parts: &mut Parts, path: &str, rest: &str, snapshot: &Snapshot) -> Reply {
+    async fn group_route(&self, parts: &Parts, path: &str, rest: &str, snapshot: &Snapshot) -> Reply {
         let (group, below) = rest.split_once('/').unwrap_or((rest, ""));
         if !snapshot.has_group(group) {
             tracing::debug!(path, "no such group");
@@ -370,16 +370,16 @@ async fn finish(reply: Reply, audit_id: HeaderValue, compress: bool) -> Response
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     for warning in &answer.warnings {
-        if let Ok(value) = HeaderValue::from_str(&warning_text(warning)) {
+        if let Ok(value) = HeaderValue::from_bytes(warning_text(warning).as_bytes()) {
             headers.append(header::WARNING, value);
         }
     }
     for (name, value) in extra {
         if name == header::VARY {
-            headers.append(name, value)
+            headers.append(name, value);
         } else {
-            headers.insert(name, value).is_some()
-        };
+            headers.insert(name, value);
+        }
     }
     response
 }

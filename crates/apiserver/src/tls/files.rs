@@ -83,13 +83,25 @@ pub enum ReadError {
     Interrupted,
 }
 
+/// The bytes of all files, to notice a change without parsing.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Content {
+    default: Read,
+    sni: Vec<(Vec<String>, Read)>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Read {
+    pair: Pair,
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
 /// Certificates ready for use.
 #[derive(Debug, Clone)]
 pub(super) struct Loaded {
     pub(super) default: Arc<CertifiedKey>,
     pub(super) sni: Vec<(Vec<String>, Arc<CertifiedKey>)>,
-    /// The bytes of all files, to notice a change.
-    pub(super) content: Vec<Vec<u8>>,
 }
 
 /// Writes the self-signed pair of a folder that has none.
@@ -107,30 +119,34 @@ fn in_folder(folder: &Path) -> Pair {
 }
 
 /// Reads everything that the settings name.
-pub(super) fn load(
-    certificates: &CertificateFiles,
-    sni: &[SniPair],
-    provider: &CryptoProvider,
-) -> Result<Loaded, ReadError> {
-    let mut content = Vec::new();
+pub(super) fn read(certificates: &CertificateFiles, sni: &[SniPair]) -> Result<Content, ReadError> {
     let default = match certificates {
-        CertificateFiles::Given(pair) => read_pair(pair, provider, &mut content)?,
-        CertificateFiles::Folder(folder) => read_pair(&in_folder(folder), provider, &mut content)?,
+        CertificateFiles::Given(pair) => read_pair(pair)?,
+        CertificateFiles::Folder(folder) => read_pair(&in_folder(folder))?,
     };
-    let mut named = Vec::new();
-    for one in sni {
-        let key = read_pair(&one.pair, provider, &mut content)?;
-        let names = if one.names.is_empty() { names_of(&key) } else { one.names.clone() };
-        named.push((names, Arc::new(key)));
+    let named = |one: &SniPair| Ok((one.names.clone(), read_pair(&one.pair)?));
+    Ok(Content { default, sni: sni.iter().map(named).collect::<Result<_, ReadError>>()? })
+}
+
+impl Content {
+    /// Checks that every key belongs to its certificate.
+    pub(super) fn parse(&self, provider: &CryptoProvider) -> Result<Loaded, ReadError> {
+        let default = Arc::new(self.default.parse(provider)?);
+        let mut sni = Vec::new();
+        for (names, read) in &self.sni {
+            let key = read.parse(provider)?;
+            let names = if names.is_empty() { names_of(&key) } else { names.clone() };
+            sni.push((names, Arc::new(key)));
+        }
+        Ok(Loaded { default, sni })
     }
-    Ok(Loaded { default: Arc::new(default), sni: named, content })
 }
 
 fn readable(path: &Path) -> bool {
     std::fs::File::open(path).is_ok()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
     /// Far above any chain, and small enough to hold.
     const LIMIT: u64 = 1 << 20;
     let unreadable = |error: io::Error| ReadError::Unreadable { path: path.to_owned(), reason: error.kind() };
@@ -140,24 +156,23 @@ fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-fn read_pair(
-    pair: &Pair,
-    provider: &CryptoProvider,
-    content: &mut Vec<Vec<u8>>,
-) -> Result<CertifiedKey, ReadError> {
-    let (certificate, key) = (read(&pair.certificate)?, read(&pair.key)?);
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&certificate).filter_map(Result::ok).collect();
-    if chain.is_empty() {
-        return Err(ReadError::NoCertificate { path: pair.certificate.clone() });
+fn read_pair(pair: &Pair) -> Result<Read, ReadError> {
+    Ok(Read { certificate: read_file(&pair.certificate)?, key: read_file(&pair.key)?, pair: pair.clone() })
+}
+
+impl Read {
+    fn parse(&self, provider: &CryptoProvider) -> Result<CertifiedKey, ReadError> {
+        let Pair { certificate, key } = &self.pair;
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(&self.certificate).filter_map(Result::ok).collect();
+        if chain.is_empty() {
+            return Err(ReadError::NoCertificate { path: certificate.clone() });
+        }
+        let parsed =
+            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| ReadError::NoKey { path: key.clone() })?;
+        CertifiedKey::from_der(chain, parsed, provider)
+            .map_err(|_| ReadError::Mismatch { certificate: certificate.clone(), key: key.clone() })
     }
-    let parsed =
-        PrivateKeyDer::from_pem_slice(&key).map_err(|_| ReadError::NoKey { path: pair.key.clone() })?;
-    let mismatch = |_| ReadError::Mismatch { certificate: pair.certificate.clone(), key: pair.key.clone() };
-    let certified = CertifiedKey::from_der(chain, parsed, provider).map_err(mismatch)?;
-    content.push(certificate);
-    content.push(key);
-    Ok(certified)
 }
 
 fn names_of(key: &CertifiedKey) -> Vec<String> {
@@ -208,14 +223,13 @@ mod tests {
     #[test]
     fn a_folder_gets_a_pair_once_and_keeps_it() {
         let folder = tempfile::tempdir().unwrap();
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let files = CertificateFiles::Folder(folder.path().join("new"));
         prepare(&files).unwrap();
-        let first = load(&files, &[], &provider).unwrap();
+        let first = read(&files, &[]).unwrap();
         prepare(&files).unwrap();
-        let second = load(&files, &[], &provider).unwrap();
-        assert_eq!(first.content, second.content);
-        assert_eq!(names_of(&first.default), ["localhost"]);
+        assert!(first == read(&files, &[]).unwrap());
+        let loaded = first.parse(&rustls::crypto::aws_lc_rs::default_provider()).unwrap();
+        assert_eq!(names_of(&loaded.default), ["localhost"]);
     }
 
     #[test]
@@ -236,7 +250,7 @@ mod tests {
             prepare(&CertificateFiles::Folder(of(name))).unwrap();
         }
         let pair = Pair { certificate: of("a/apiserver.crt"), key: of("b/apiserver.key") };
-        let error = load(&CertificateFiles::Given(pair), &[], &provider).unwrap_err();
+        let error = read(&CertificateFiles::Given(pair), &[]).unwrap().parse(&provider).unwrap_err();
         assert!(matches!(error, ReadError::Mismatch { .. }), "{error}");
     }
 }

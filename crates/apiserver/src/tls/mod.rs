@@ -23,7 +23,7 @@ pub use files::{CertificateFiles, Pair, ReadError, SniPair, SniPairError};
 pub use settings::{CipherSuites, MinVersion, SettingsError};
 
 use client_certs::DeferredTrust;
-use files::Loaded;
+use files::{Content, Loaded};
 
 /// The certificate authorities of clients: front proxy and client CA together. Their subjects are named to
 /// clients in the handshake so that these can pick a certificate; trust is not decided here.
@@ -62,6 +62,7 @@ pub struct Tls {
 }
 
 struct Current {
+    content: Content,
     loaded: Loaded,
     config: Arc<ServerConfig>,
 }
@@ -74,10 +75,11 @@ impl Tls {
             ..rustls::crypto::aws_lc_rs::default_provider()
         });
         files::prepare(&settings.certificates)?;
-        let loaded = files::load(&settings.certificates, &settings.sni, &provider)?;
+        let content = files::read(&settings.certificates, &settings.sni)?;
+        let loaded = content.parse(&provider)?;
         let cas = client_cas.borrow().clone();
         let config = server_config(&settings, &provider, &loaded, &cas).map_err(TlsError::Settings)?;
-        let current = RwLock::new(Current { loaded, config: Arc::new(config) });
+        let current = RwLock::new(Current { content, loaded, config: Arc::new(config) });
         Ok(Self { settings, provider, current, client_cas, refused: Counter::default() })
     }
 
@@ -114,26 +116,24 @@ impl Tls {
     }
 
     async fn reload_files(&self) -> Result<(), ReadError> {
-        let (settings, provider) = (self.settings.clone(), Arc::clone(&self.provider));
-        let read = move || files::load(&settings.certificates, &settings.sni, &provider);
-        let loaded = tokio::task::spawn_blocking(read).await.map_err(|_| ReadError::Interrupted)??;
-        let same = {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            current.loaded.content == loaded.content
-        };
+        let settings = self.settings.clone();
+        let read = move || files::read(&settings.certificates, &settings.sni);
+        let content = tokio::task::spawn_blocking(read).await.map_err(|_| ReadError::Interrupted)??;
+        let same = self.current.read().unwrap_or_else(PoisonError::into_inner).content == content;
         if !same {
+            let loaded = content.parse(&self.provider)?;
             tracing::info!("serving certificates reloaded");
-            self.rebuild(Some(loaded));
+            self.rebuild(Some((content, loaded)));
         }
         Ok(())
     }
 
-    fn rebuild(&self, loaded: Option<Loaded>) {
+    fn rebuild(&self, new: Option<(Content, Loaded)>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let loaded = loaded.unwrap_or_else(|| current.loaded.clone());
+        let (content, loaded) = new.unwrap_or_else(|| (current.content.clone(), current.loaded.clone()));
         let cas = self.client_cas.borrow().clone();
         match server_config(&self.settings, &self.provider, &loaded, &cas) {
-            Ok(config) => *current = Current { loaded, config: Arc::new(config) },
+            Ok(config) => *current = Current { content, loaded, config: Arc::new(config) },
             Err(error) => {
                 tracing::error!(%error, "the TLS configuration cannot be renewed; the old one stays")
             }
