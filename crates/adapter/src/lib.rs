@@ -12,4 +12,5 @@ pub mod cluster;
 pub mod config;
 pub mod mapper;
 pub mod prometheus;
+pub mod regexp;
 pub mod template;
