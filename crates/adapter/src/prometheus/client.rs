@@ -274,8 +274,7 @@ impl Client {
     async fn query_once(&self, query: &str, at: f64, deadline: Instant) -> Result<QueryResult, Fault> {
         let time = unix_time(at);
         let remaining = deadline.saturating_duration_since(Instant::now());
-        // Never empty, and never shorter than what is left.
-        let timeout = format!("{}s", remaining.as_millis().div_ceil(1000).max(1));
+        let timeout = timeout_parameter(remaining);
         let mut parameters = vec![("query", query)];
         if at != 0.0 {
             parameters.push(("time", &time));
@@ -419,10 +418,30 @@ impl Receiver for SeriesReader {
     }
 }
 
+/// What is left of the time limit, for the server to give up by then: whole seconds, rounded up.
+/// Never empty, as in the original, nor zero.
+fn timeout_parameter(remaining: Duration) -> String {
+    format!("{}s", remaining.as_millis().div_ceil(1000).max(1))
+}
+
 fn refuses_method(status: StatusCode) -> bool {
     matches!(status.as_u16(), 403 | 405 | 501)
 }
 
 fn starts_object(head: &[u8]) -> bool {
     head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_gets_the_time_that_is_left() {
+        for (millis, text) in
+            [(0, "1s"), (1, "1s"), (1000, "1s"), (1001, "2s"), (59_500, "60s"), (60_000, "60s")]
+        {
+            assert_eq!(timeout_parameter(Duration::from_millis(millis)), text);
+        }
+    }
 }
