@@ -34,7 +34,7 @@ pub struct FieldRequirement {
 /// A conjunction of conditions; the empty selector matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct FieldSelector {
-    /// In the order written.
+    /// Sorted by their text, as the original sorts them.
     pub requirements: Vec<FieldRequirement>,
 }
 
@@ -58,8 +58,8 @@ pub enum FieldSelectorError {
     /// A backslash that escapes no `,`, `=` or `\`.
     #[error("invalid field selector: invalid escape sequence: {0}")]
     Escape(String),
-    /// A `,`, `=` without a backslash before it, inside a value.
-    #[error("invalid field selector: unescaped character in value: {0}")]
+    /// A `,` or `=` without a backslash before it, inside a value; the original prints its code.
+    #[error("invalid field selector: unescaped character in value: {}", u32::from(*.0))]
     Unescaped(char),
     /// A field the metrics APIs do not select on.
     #[error("{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", quote(.0.as_bytes()))]
@@ -84,7 +84,9 @@ impl FieldSelector {
         }
         // The original reads the whole text before it asks whether the fields are known.
         let mut terms = Vec::new();
-        for part in parts(text).filter(|part| !part.is_empty()) {
+        let mut parts: Vec<&str> = parts(text).filter(|part| !part.is_empty()).collect();
+        parts.sort_unstable();
+        for part in parts {
             let (field, equal, value) = split(part).ok_or_else(|| FieldSelectorError::NoOperator {
                 selector: text.to_owned(),
                 part: part.to_owned(),

@@ -97,7 +97,8 @@ struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// The next token as the original's scanner sees it; a NUL byte ends the text, as it does there.
+    /// The next token as the original's scanner sees it. A NUL byte ends a token and goes with it; at the start
+    /// of one it ends the text.
     fn scan(&self) -> (Token, &'a str, usize) {
         let bytes = self.text.as_bytes();
         let mut start = self.at;
@@ -120,7 +121,8 @@ impl<'a> Tokens<'a> {
                 _ if two => (Token::DoubleEquals, 2),
                 _ => (Token::Equals, 1),
             };
-            return (token, &self.text[start..start + length], start + length);
+            let end = start + length;
+            return (token, &self.text[start..end], self.behind(end));
         }
         let mut end = start;
         while bytes.get(end).is_some_and(|&byte| byte != 0 && !is_special(byte) && !is_space(byte)) {
@@ -132,7 +134,11 @@ impl<'a> Tokens<'a> {
             "notin" => Token::NotIn,
             _ => Token::Identifier,
         };
-        (token, word, end)
+        (token, word, self.behind(end))
+    }
+
+    fn behind(&self, end: usize) -> usize {
+        end + usize::from(self.text.as_bytes().get(end) == Some(&0))
     }
 
     /// Takes the next token where an operator may stand.

@@ -41,7 +41,9 @@ fn selectors_print_in_canonical_form() {
         ("z=1,a=2,m in (q)", "a=2,m in (q),z=1"),
         ("a=c,a=b", "a=c,a=b"),
         ("app.kubernetes.io/name=x", "app.kubernetes.io/name=x"),
-        ("a\0=b", "a"),
+        ("a\0=b", "a=b"),
+        ("a,\0b", "a,b"),
+        ("a \0=b", "a"),
     ];
     for (text, canonical) in rows {
         let selector = Selector::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
@@ -192,6 +194,7 @@ fn field_selectors_know_name_and_namespace() {
         ),
         ("metadata.name=web-1,,", "metadata.name=web-1", true),
         ("metadata.namespace!=default", "metadata.namespace!=default", false),
+        ("metadata.namespace=default,metadata.name!=x", "metadata.name!=x,metadata.namespace=default", true),
         (r"metadata.name=a\,b\=c\\", r"metadata.name=a\,b\=c\\", false),
         ("==", "", true),
     ];
@@ -209,7 +212,7 @@ fn field_selectors_know_name_and_namespace() {
         ("metadata.name", "invalid selector: 'metadata.name'; can't understand 'metadata.name'"),
         ("metadata.name=a,b", "invalid selector: 'metadata.name=a,b'; can't understand 'b'"),
         (r"metadata.name=\a", r"invalid field selector: invalid escape sequence: \a"),
-        ("metadata.name=a=b", "invalid field selector: unescaped character in value: ="),
+        ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
     ];
     for (text, message) in rows {
         assert_eq!(FieldSelector::parse(text).unwrap_err().to_string(), message, "{text:?}");
