@@ -43,6 +43,9 @@ struct OutcomeLabels {
 pub(crate) struct ServerMetrics {
     requests: Family<OutcomeLabels, Counter>,
     durations: Family<RequestLabels, Histogram>,
+    /// Requests received and not answered.
+    pub(crate) pending: Gauge,
+    /// Those of them whose sender is known.
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) handshake_errors: Counter,
@@ -57,6 +60,7 @@ impl ServerMetrics {
         let metrics = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
+            pending: Gauge::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshake_errors: Counter::default(),
@@ -73,8 +77,13 @@ impl ServerMetrics {
             metrics.durations.clone(),
         );
         registry.register(
+            "apiserver_pending_requests",
+            "Requests received and not answered yet",
+            metrics.pending.clone(),
+        );
+        registry.register(
             "apiserver_current_inflight_requests",
-            "Requests being answered",
+            "Requests whose sender is known and that are being answered",
             metrics.in_flight.clone(),
         );
         registry.register(

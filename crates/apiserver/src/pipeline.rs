@@ -8,7 +8,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use futures::FutureExt as _;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rustls_pki_types::CertificateDer;
 
@@ -42,6 +42,10 @@ const COMPRESS_ELSEWHERE_ABOVE: usize = 1024 * 1024;
 /// aggregator's availability probes are among them.
 const EXEMPT: &str = "system:masters";
 
+/// For each request that may be in flight, so many may wait for their sender to be authenticated. It bounds
+/// memory while nobody answers token reviews, and is no matter of fairness, so that nobody is exempt.
+const PENDING_PER_SLOT: i64 = 8;
+
 /// Everything that requests share.
 pub(crate) struct Pipeline {
     pub(crate) groups: Arc<dyn ApiGroups>,
@@ -56,8 +60,7 @@ pub(crate) struct Pipeline {
     pub(crate) registry: Registry,
     pub(crate) metrics: ServerMetrics,
     pub(crate) audit_ids: AuditIds,
-    pub(crate) in_flight: AtomicUsize,
-    pub(crate) max_in_flight: usize,
+    pub(crate) max_in_flight: i64,
     pub(crate) request_timeout: Duration,
     pub(crate) max_uri_bytes: usize,
 }
@@ -125,6 +128,10 @@ impl Pipeline {
         peer: &[CertificateDer<'static>],
         attributes: &Attributes,
     ) -> Outcome {
+        let pending = Counted::new(&self.metrics.pending);
+        if pending.before >= self.max_in_flight.saturating_mul(PENDING_PER_SLOT) {
+            return sent_away(parts).into();
+        }
         let user = match self.authenticator.authenticate(parts, peer).await {
             Ok(user) => user,
             Err(error) => {
@@ -134,10 +141,10 @@ impl Pipeline {
                 return Reply::from(failure(&Status::unauthorized(), parts)).into();
             }
         };
-        let Some(_slot) = self.enter(&user) else {
-            let reply = Reply::from(failure(&Status::too_many_requests(), parts));
-            return reply.with(header::RETRY_AFTER, HeaderValue::from_static("1")).into();
-        };
+        let slot = Counted::new(&self.metrics.in_flight);
+        if slot.before >= self.max_in_flight && !user.groups.iter().any(|group| group == EXEMPT) {
+            return sent_away(parts).into();
+        }
         if let Some(refusal) = self.refusal(&user, attributes, parts).await {
             return refusal.into();
         }
@@ -145,14 +152,6 @@ impl Pipeline {
         let labels = self.labels(&snapshot, attributes);
         let reply = self.route(parts, attributes, &snapshot).await;
         Outcome { reply, labels: Some(labels) }
-    }
-
-    fn enter(&self, user: &User) -> Option<Slot<'_>> {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.metrics.in_flight.inc();
-        let slot = Slot { pipeline: self };
-        let exempt = || user.groups.iter().any(|group| group == EXEMPT);
-        (before < self.max_in_flight || exempt()).then_some(slot)
     }
 
     async fn refusal(&self, user: &User, attributes: &Attributes, parts: &Parts) -> Option<Reply> {
@@ -292,16 +291,28 @@ impl Pipeline {
     }
 }
 
-/// A place among the requests in flight.
-struct Slot<'a> {
-    pipeline: &'a Pipeline,
+/// One more while it lives.
+struct Counted<'a> {
+    gauge: &'a Gauge,
+    /// The count without this one.
+    before: i64,
 }
 
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.pipeline.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.pipeline.metrics.in_flight.dec();
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        Self { gauge, before: gauge.inc() }
     }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+fn sent_away(parts: &Parts) -> Reply {
+    let reply = Reply::from(failure(&Status::too_many_requests(), parts));
+    reply.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 fn failure(status: &Status, parts: &Parts) -> Answer {

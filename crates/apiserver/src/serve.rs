@@ -13,7 +13,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
@@ -116,8 +116,7 @@ impl Server {
             registry,
             metrics,
             audit_ids: AuditIds::new(),
-            in_flight: AtomicUsize::new(0),
-            max_in_flight: limits.in_flight,
+            max_in_flight: i64::try_from(limits.in_flight).unwrap_or(i64::MAX),
             request_timeout: limits.request_timeout,
             max_uri_bytes: limits.uri_bytes,
         };

@@ -56,6 +56,31 @@ async fn a_refusal_says_who_may_not_do_what() {
 }
 
 #[tokio::test]
+async fn a_failure_comes_in_the_representation_that_the_client_reads() {
+    use plimsoll_apiserver::wire;
+    use prost::Message as _;
+    let stand = Stand::start(Plan::default()).await;
+    *stand.decisions.decision.lock().unwrap() = Decision::Denied { reason: String::new() };
+    let ask = async |accept| stand.ask("GET", METRIC, &[("Accept", accept)]).await;
+    let reply = ask("application/vnd.kubernetes.protobuf, */*").await;
+    assert_eq!((reply.status, reply.header("content-type")), (403, "application/vnd.kubernetes.protobuf"));
+    let unknown = wire::Unknown::decode(reply.body.strip_prefix(wire::MAGIC).unwrap()).unwrap();
+    assert_eq!(unknown.type_meta.unwrap().kind, "Status");
+    let status = wire::Status::decode(unknown.raw).unwrap();
+    assert_eq!((status.code, status.reason.as_str()), (403, "Forbidden"));
+    assert_eq!(status.details.unwrap().name, "web-1");
+    let reply = ask("application/yaml").await;
+    assert!(
+        reply.text().starts_with("apiVersion: v1\ncode: 403\ndetails:\n  group: custom"),
+        "{}",
+        reply.text()
+    );
+    // Nothing that this client accepts: the failure is still told, in indented JSON.
+    let reply = ask("text/html").await;
+    assert!(reply.text().starts_with("{\n  \"kind\": \"Status\",\n"), "{}", reply.text());
+}
+
+#[tokio::test]
 async fn an_undecided_permission_is_an_internal_error() {
     let stand = Stand::start(Plan::default()).await;
     *stand.decisions.decision.lock().unwrap() = Decision::Undecided { error: "no <answer>".to_owned() };
@@ -125,6 +150,22 @@ async fn too_many_requests_in_flight_are_sent_away_for_a_second() {
     let (held, ()) = tokio::join!(held, others);
     assert_eq!(held.status, 200);
     until("the place is free again", async || stand.ask("GET", METRIC, &joe).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_an_authenticator_are_limited_too() {
+    let limits = Limits { in_flight: 1, ..Limits::default() };
+    let stand = Stand::start(Plan { limits, ..Plan::default() }).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut connection = stand.connect().await;
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hang\r\n\r\n").await;
+        held.push(connection);
+    }
+    until("all of them wait", async || stand.tokens.peers.lock().unwrap().len() == 8).await;
+    assert_eq!(stand.get("/healthz").await.status, 429);
+    held.clear();
+    until("they are gone", async || stand.get("/healthz").await.status == 200).await;
 }
 
 #[tokio::test]

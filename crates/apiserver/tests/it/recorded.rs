@@ -206,6 +206,21 @@ async fn recorded_requests_are_answered_as_recorded() {
 }
 
 #[test]
+fn recorded_yaml_is_written_byte_for_byte() {
+    let Some(cases) = cases() else { return };
+    let mut compared = 0;
+    for request in cases.iter().flat_map(|case| case["requests"].as_array().into_iter().flatten()) {
+        let yaml = request["content_type"] == "application/yaml";
+        let Some(text) = request["body_text"].as_str().filter(|_| yaml) else { continue };
+        let text = text.replace("<now>", "2026-11-21T18:00:00Z").replace("<sample>", "2023-11-14T22:13:20Z");
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(plimsoll_apiserver::yaml::to_string(&value), text);
+        compared += 1;
+    }
+    assert!(compared >= 4, "too few recorded YAML bodies: {compared}");
+}
+
+#[test]
 fn every_recorded_kind_of_group_document_is_in_the_cases() {
     let Some(cases) = cases() else { return };
     let kinds: BTreeSet<String> = cases

@@ -87,6 +87,7 @@ impl Authenticator for Tokens {
             Some("admin") => Ok(user("admin", &["system:masters", "system:authenticated"])),
             Some("joe") => Ok(user("joe", &["devs", "system:authenticated"])),
             Some("later") => Err(AuthenticationError::Unavailable("no answer".to_owned())),
+            Some("hang") => std::future::pending().await,
             Some(_) => Err(AuthenticationError::Unauthorized),
             None => Ok(user("system:anonymous", &["system:unauthenticated"])),
         }
