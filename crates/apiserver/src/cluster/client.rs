@@ -351,6 +351,23 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_token_file_is_trimmed_and_read_again_every_minute() {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        let write = |text: &str| std::fs::write(file.path(), text).expect("write");
+        let mut token = TokenFile::new(file.path().into());
+        let mut header = || token.header().and_then(|header| header.to_str().ok().map(str::to_owned));
+        write("first\n");
+        assert_eq!(header().as_deref(), Some("Bearer first"));
+        write("second\n");
+        assert_eq!(header().as_deref(), Some("Bearer first"));
+        tokio::time::advance(TokenFile::READ_AGAIN).await;
+        assert_eq!(header().as_deref(), Some("Bearer second"));
+        std::fs::remove_file(file.path()).expect("remove");
+        tokio::time::advance(TokenFile::READ_AGAIN).await;
+        assert_eq!(header().as_deref(), Some("Bearer second"), "the last token stays in use");
+    }
+
     #[tokio::test]
     async fn a_missing_kubeconfig_is_named() {
         let error = connect("/nowhere/kubeconfig").await.err().expect("an error");

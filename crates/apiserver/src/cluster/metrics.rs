@@ -212,3 +212,29 @@ impl ClusterMetrics {
         self.decisions.get_or_create(&VerdictLabels { verdict, source }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_as_words() {
+        let metrics = ClusterMetrics::default();
+        metrics.count(Operation::TokenReview, Outcome::Refused);
+        metrics.authenticated(Method::RequestHeader);
+        metrics.decided(Verdict::Denied, Source::Cache);
+        metrics.held(1, 40);
+        let mut registry = Registry::with_prefix("plimsoll");
+        metrics.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        for line in [
+            r#"plimsoll_kubernetes_calls_total{operation="token_review",outcome="refused"} 1"#,
+            r#"plimsoll_kubernetes_authentications_total{method="request_header"} 1"#,
+            r#"plimsoll_kubernetes_decisions_total{verdict="denied",source="cache"} 1"#,
+            "plimsoll_kubernetes_objects 40",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ mod review;
 mod settings;
 
 pub use self::authentication::{
-    AuthenticationSettings, ClientCas, DelegatedAuthenticator, FrontProxySettings, TrustError,
+    AuthenticationSettings, DelegatedAuthenticator, FrontProxySettings, TrustError,
 };
 pub use self::authorization::{AccessReviews, AuthorizationSettings};
 pub use self::client::{CallError, ConnectError, connect};

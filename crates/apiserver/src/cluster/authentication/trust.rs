@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use http::HeaderName;
 use kube::Client;
-use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -23,9 +22,7 @@ use super::front_proxy::{FrontProxy, ProxyNames};
 use crate::cluster::background::Background;
 use crate::cluster::client::CallError;
 use crate::cluster::metrics::ClusterMetrics;
-
-/// The authorities of clients, front proxy and user certificates together.
-pub type ClientCas = Arc<[CertificateDer<'static>]>;
+pub use crate::tls::ClientCas;
 
 /// How often files are read again.
 const FILES_AGAIN: Duration = Duration::from_secs(60);

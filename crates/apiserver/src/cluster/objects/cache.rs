@@ -155,7 +155,8 @@ impl Cache {
             self.interrupt(&error.to_string());
             return false;
         }
-        tracing::warn!(collection = self.name, error = error.to_string(), "objects cannot be listed");
+        // The error is the answer of whoever asked, who knows what it was asked for.
+        tracing::debug!(collection = self.name, error = error.to_string(), "objects cannot be listed");
         let _old = self.change(|state| {
             state.phase = Phase::Failed { at: Instant::now(), error };
             std::mem::take(&mut state.index)

@@ -106,7 +106,7 @@ impl ObjectCache {
 
     fn start(&self, of: &Followed, namespace: Option<&str>) -> Entry {
         let name = of.name(namespace);
-        tracing::info!(collection = name, "following");
+        tracing::debug!(collection = name, "following");
         let cache = Arc::new(Cache::new(name, self.metrics.clone()));
         let collection = Collection {
             path: of.path(namespace),
