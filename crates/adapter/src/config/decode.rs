@@ -13,6 +13,7 @@ use plimsoll_model::duration::parse_prometheus;
 
 use super::advice::{self, Found};
 use super::finding::Finding;
+use super::mismatch;
 use super::node::{Content, Node, NodeId, Tree};
 use super::scalar::{Resolved, resolve};
 use super::schema::{Field, Kind, RESOURCE_RULES, Record};
@@ -176,7 +177,7 @@ impl<'a> Decoder<'a> {
                     Some(())
                 }
                 _ => {
-                    let finding = advice::not_a_mapping(tree, id, context);
+                    let finding = mismatch::not_a_mapping(tree, id, context);
                     this.mismatch(node, finding);
                     None
                 }
@@ -202,13 +203,13 @@ impl<'a> Decoder<'a> {
             }
             let Some(key) = self.key(key_id) else { continue };
             let Some(field) = context.record.field(&key) else {
-                let found = Found { key: &key, key_node, value: value_id };
+                let found = Found { key: &key, key_node, value: value_id, entries };
                 let finding = advice::unknown_field(tree, context, &found);
                 self.mismatch(key_node, finding);
                 continue;
             };
             if let Some(first) = seen.insert(field.key, key_node.position) {
-                let finding = advice::repeated_field(&key, context, key_node.position, first);
+                let finding = mismatch::repeated_field(&key, context, key_node.position, first);
                 self.report(finding, key_node.width);
                 continue;
             }
@@ -290,7 +291,7 @@ impl<'a> Decoder<'a> {
                 }
                 Content::Scalar { .. } if this.is_null(node) => *slot = Value::Null,
                 _ => {
-                    let finding = advice::not_a_list(tree, id, context);
+                    let finding = mismatch::not_a_list(tree, id, context);
                     this.mismatch(node, finding);
                 }
             }
@@ -330,8 +331,12 @@ impl<'a> Decoder<'a> {
                         };
                         let Value::Table(table) = slot else { continue };
                         if let Some((first, _)) = table.iter().find(|(known, _)| *known == label) {
-                            let finding =
-                                advice::repeated_field(&label, context, key_node.position, first.position());
+                            let finding = mismatch::repeated_field(
+                                &label,
+                                context,
+                                key_node.position,
+                                first.position(),
+                            );
                             this.report(finding, key_node.width);
                         } else {
                             table.push((label, fields));
@@ -340,7 +345,7 @@ impl<'a> Decoder<'a> {
                 }
                 Content::Scalar { .. } if this.is_null(node) => *slot = Value::Null,
                 _ => {
-                    let finding = advice::not_a_mapping(tree, id, context);
+                    let finding = mismatch::not_a_mapping(tree, id, context);
                     this.mismatch(node, finding);
                 }
             }
@@ -397,7 +402,7 @@ impl<'a> Decoder<'a> {
         self.follow(id, |this, id| {
             let node = tree.node(id);
             let Content::Scalar { text, .. } = &node.content else {
-                let finding = advice::not_a_text(tree, id, what);
+                let finding = mismatch::not_a_text(tree, id, what);
                 this.mismatch(node, finding);
                 return None;
             };
@@ -426,7 +431,7 @@ impl<'a> Decoder<'a> {
                 Ok(Resolved::Null) => *slot = Value::Boolean(false),
                 Ok(Resolved::Boolean(flag)) => *slot = Value::Boolean(flag),
                 Ok(_) | Err(_) => {
-                    let finding = advice::not_a_boolean(node, what);
+                    let finding = mismatch::not_a_boolean(node, what);
                     this.mismatch(node, finding);
                 }
             }
@@ -446,7 +451,7 @@ impl<'a> Decoder<'a> {
             match parse_prometheus(&text) {
                 Ok(duration) => *slot = Value::Duration(duration),
                 Err(error) => {
-                    let finding = advice::not_a_duration(&text, what, &error);
+                    let finding = mismatch::not_a_duration(&text, what, &error);
                     this.mismatch(node, finding);
                 }
             }

@@ -1,13 +1,11 @@
-//! Recognises files that are no configuration at all, and text that is no YAML, by what people commonly
-//! hand in instead.
+//! Recognises files that are no configuration at all, by what people commonly hand in instead.
 //!
 //! **Invariant:** a file that decodes is never called foreign.
 
 use super::advice::unrendered_line;
 use super::finding::Finding;
-use super::node::{Content, NodeId, SyntaxError, Tree};
+use super::node::{Content, NodeId, Tree};
 use super::schema::FILE;
-use super::text::Position;
 
 /// Top-level keys of the Helm charts for prometheus-adapter.
 const CHART_KEYS: [&str; 12] = [
@@ -37,12 +35,14 @@ pub(super) fn foreign_file(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
             };
             Some(Finding::new("not-a-mapping", at(root), "the file is a list, not a mapping").with_fix(fix))
         }
-        Content::Mapping(entries) => manifest(tree, root).or_else(|| chart_values(tree, entries)),
+        Content::Mapping(entries) => {
+            manifest(tree, root).or_else(|| single_rule(tree, root)).or_else(|| chart_values(tree, entries))
+        }
         Content::Scalar { text, .. } if !text.is_empty() && *text != "~" && *text != "null" => {
             let unrendered = unrendered_line(tree.source, at(root).line);
             Some(unrendered.unwrap_or_else(|| {
                 Finding::new("not-a-mapping", at(root), "the file is a single text, not a mapping")
-                    .with_fix("give a file with rules, externalRules or resourceRules; this looks like a value, not like a file")
+                    .with_fix("the top level is a mapping with rules, externalRules and resourceRules")
             }))
         }
         _ => None,
@@ -51,7 +51,7 @@ pub(super) fn foreign_file(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
 
 fn manifest(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
     let kind = tree.scalar(tree.get(root, "kind")?)?;
-    let version = tree.get(root, "apiVersion")?;
+    let (version, _) = tree.entry(root, "apiVersion")?;
     let message = format!("this is a Kubernetes manifest (kind: {kind}), not a configuration");
     let finding = Finding::new("kubernetes-manifest", tree.node(version).position, message);
     let data = tree.get(root, "data").map(|data| tree.entries(data)).unwrap_or_default();
@@ -65,6 +65,18 @@ fn manifest(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
             finding.with_fix("give the text that the manifest's ConfigMap holds, such as its config.yaml")
         }
     })
+}
+
+fn single_rule(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
+    let (key, _) = tree.entry(root, "seriesQuery")?;
+    if FILE.fields.iter().any(|field| tree.entry(root, field.key).is_some()) {
+        return None;
+    }
+    let message = "this is a single rule, and a configuration is a mapping with lists of rules";
+    Some(
+        Finding::new("single-rule", tree.node(key).position, message)
+            .with_fix("write `rules:` (or `externalRules:`) on a line of its own first, begin this line with `- `, and\nindent the others by two"),
+    )
 }
 
 fn chart_values(tree: &Tree<'_>, entries: &[(NodeId, NodeId)]) -> Option<Finding> {
@@ -88,86 +100,4 @@ fn chart_values(tree: &Tree<'_>, entries: &[(NodeId, NodeId)]) -> Option<Finding
              externalRules and rules.resource is called resourceRules (`helm template` prints it)",
         ),
     )
-}
-
-/// Advice about a text that is no YAML.
-pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
-    let placeholder = (1..).zip(source.lines()).find_map(|(number, _)| unrendered_line(source, number));
-    if let Some(finding) = placeholder {
-        return finding.with_excerpt(source, 2);
-    }
-    let SyntaxError { position, reason } = error;
-    let finding = |at: Position, message: String| Finding::new("yaml-syntax", at, message);
-    let near = usize::try_from(position.line).unwrap_or(usize::MAX);
-    let lines: Vec<&str> = source.lines().collect();
-    let candidates = (near.saturating_sub(2)..near.min(lines.len())).rev();
-    for index in candidates {
-        let line = lines[index];
-        let at = |column: usize| Position {
-            line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-            column: u32::try_from(column + 1).unwrap_or(u32::MAX),
-        };
-        let indent = line.len() - line.trim_start().len();
-        if let Some(tab) = line[..indent].find('\t') {
-            return finding(
-                at(tab),
-                format!("a tab indents this line, which YAML does not allow ({reason})"),
-            )
-            .with_fix("indent with spaces")
-            .with_excerpt(source, 1);
-        }
-        if let Some(column) = inner_double_quote(line) {
-            let message = format!("this double quote ends the text, and more text follows it ({reason})");
-            return finding(at(line[..column].chars().count()), message)
-                .with_fix("put the whole text in single quotes, or use a block: metricsQuery: |")
-                .with_excerpt(source, 1);
-        }
-        if let Some((column, value)) = value_of(line) {
-            let column = line[..column].chars().count();
-            if let Some(first) = value.chars().next().filter(|first| "{[@`%&*!".contains(*first)) {
-                return finding(
-                    at(column),
-                    format!("a text must not begin with `{first}` unless it is quoted ({reason})"),
-                )
-                .with_fix(format!("'{}'", value.replace('\'', "''")))
-                .with_excerpt(source, value.chars().count());
-            }
-            if !value.starts_with(['"', '\'']) && (value.contains(": ") || value.ends_with(':')) {
-                return finding(at(column), format!("a text that holds `: ` must be quoted ({reason})"))
-                    .with_fix(format!("'{}'", value.replace('\'', "''")))
-                    .with_excerpt(source, value.chars().count());
-            }
-        }
-    }
-    finding(*position, format!("the file is no valid YAML: {reason}"))
-        .with_fix(if reason.contains("control character") {
-            "remove the character, or write it as an escape in double quotes"
-        } else {
-            "check indentation and quotes on this line and the one before it"
-        })
-        .with_excerpt(source, 1)
-}
-
-/// The value of a line `key: value` or `- key: value`, with its byte offset.
-fn value_of(line: &str) -> Option<(usize, &str)> {
-    let colon = line.find(": ")?;
-    let value = line[colon + 2..].trim();
-    let start = line.len() - line[colon + 2..].trim_start().len();
-    (!value.is_empty()).then_some((start, value))
-}
-
-/// Where a double-quoted value of a line ends although the line goes on.
-fn inner_double_quote(line: &str) -> Option<usize> {
-    let (start, value) = value_of(line)?;
-    let inside = value.strip_prefix('"')?;
-    let mut escaped = false;
-    for (offset, character) in inside.char_indices() {
-        if !escaped && character == '"' {
-            let rest = inside[offset + 1..].trim_start();
-            let ends = rest.is_empty() || rest.starts_with(['#', ',', '}', ']', ':']);
-            return (!ends).then_some(start + 1 + offset);
-        }
-        escaped = !escaped && character == '\\';
-    }
-    None
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::advice::unrendered_line;
 use super::decode::{Decoder, Fields, Value};
 use super::finding::{ConfigError, Finding};
-use super::foreign::{foreign_file, syntax_finding};
+use super::foreign::foreign_file;
 use super::node::Tree;
 use super::schema::FILE;
+use super::syntax::syntax_finding;
 use super::text::{Position, Text};
 use super::{
     Config, DiscoveryRule, Loaded, NameMapping, Override, Place, ResourceMapping, ResourceRule,

@@ -9,16 +9,22 @@
 //! **Invariant:** every [`Position`] refers to the text as it was given, also through anchors and merge keys.
 
 mod advice;
+#[cfg(test)]
+mod bounds;
 mod decode;
 mod finding;
 mod foreign;
 mod load;
+mod mismatch;
+#[cfg(test)]
+mod mistakes;
 mod node;
 #[cfg(test)]
 mod recorded;
 mod reference;
 mod scalar;
 mod schema;
+mod syntax;
 mod text;
 mod trace;
 

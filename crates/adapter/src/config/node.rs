@@ -101,13 +101,16 @@ impl<'a> Tree<'a> {
 
     /// The value under `key` in a mapping, ignoring case when nothing matches exactly.
     pub fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
+        self.entry(id, key).map(|(_, value)| value)
+    }
+
+    /// Like [`Tree::get`], with the key's node.
+    pub fn entry(&self, id: NodeId, key: &str) -> Option<(NodeId, NodeId)> {
         let entries = self.entries(id);
         let find = |matches: &dyn Fn(&str) -> bool| {
             entries.iter().find(|(name, _)| self.scalar(*name).is_some_and(|name| matches(name)))
         };
-        find(&|name| name == key)
-            .or_else(|| find(&|name| name.eq_ignore_ascii_case(key)))
-            .map(|(_, value)| *value)
+        find(&|name| name == key).or_else(|| find(&|name| name.eq_ignore_ascii_case(key))).copied()
     }
 
     /// Reads the first document of `text`.
@@ -187,7 +190,9 @@ impl Builder<'_> {
                 self.open.push(Open { id, key: None });
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                self.open.pop();
+                if let (Some(Open { id, .. }), Some(end)) = (self.open.pop(), span.end.byte_offset()) {
+                    self.close(id, end);
+                }
             }
             Event::Alias(anchor) => {
                 let Some(&target) = self.anchors.get(&anchor) else {
@@ -201,12 +206,23 @@ impl Builder<'_> {
         Ok(false)
     }
 
+    /// Extends a collection in brackets to its closing one.
+    fn close(&mut self, id: NodeId, end: usize) {
+        let start = self.tree.nodes[id].bytes.start;
+        let source = self.tree.source.get(start..end).unwrap_or_default();
+        if source.starts_with(['{', '[']) {
+            let node = &mut self.tree.nodes[id];
+            node.bytes.end = end;
+            node.width = width_of(source);
+        }
+    }
+
     fn add(&mut self, content: Content, span: &Span, anchor: usize, tag: Option<&Tag>) -> NodeId {
         let id = self.tree.nodes.len();
         let bytes =
             span.byte_range().filter(|range| self.tree.source.get(range.clone()).is_some()).unwrap_or(0..0);
         let source = &self.tree.source[bytes.clone()];
-        let width = source.lines().next().map_or(0, |line| line.trim_end().chars().count()).max(1);
+        let width = width_of(source);
         let tag = tag.map(Tag::original);
         self.tree.nodes.push(Node { position: position(span), width, bytes, tag, content });
         if anchor > 0 {
@@ -232,6 +248,11 @@ impl From<ScanError> for SyntaxError {
         let mark = error.marker();
         Self { position: at(mark.line(), mark.col()), reason: error.info() }
     }
+}
+
+/// Characters of the first line, at least 1.
+fn width_of(source: &str) -> usize {
+    source.lines().next().map_or(0, |line| line.trim_end().chars().count()).max(1)
 }
 
 fn position(span: &Span) -> Position {
