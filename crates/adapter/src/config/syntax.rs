@@ -129,7 +129,7 @@ fn line_mistake(line: &str, previous: &str) -> Option<(usize, usize, String, Str
     let here = key_column(line)?;
     if value_before.is_some() && here > before && !line.trim_start().starts_with('-') {
         let message =
-            format!("this line is indented deeper than the field before it, which has a value already");
+            "this line is indented deeper than the field before it, which has a value already".to_owned();
         return Some((here, 1, message, format!("begin it at column {}", before + 1)));
     }
     None
