@@ -51,7 +51,8 @@ impl Default for Limits {
             in_flight: 400,
             request_timeout: Duration::from_secs(60),
             drain_delay: Duration::ZERO,
-            drain: Duration::from_secs(60),
+            // A kubelet kills after 30 seconds unless told otherwise.
+            drain: Duration::from_secs(25),
         }
     }
 }

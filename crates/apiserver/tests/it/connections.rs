@@ -141,6 +141,52 @@ async fn a_client_that_speaks_without_tls_is_told_so() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_harms_nobody() {
+    let stand = Stand::start(Plan::default()).await;
+    let not_requests: &[&[u8]] = &[
+        b"\r\n\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /healthz\r\n\r\n",
+        b"GET /healthz HTTP/3.0\r\n\r\n",
+        b"GET healthz HTTP/1.1\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nNo colon\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nX: \0\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        b"POST /healthz HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6",
+    ];
+    for bytes in not_requests {
+        let mut connection = stand.connect().await;
+        connection.send(bytes).await;
+        tokio::io::AsyncWriteExt::shutdown(&mut connection.stream).await.unwrap();
+        let reply = connection.read(false).await;
+        let shown = String::from_utf8_lossy(bytes);
+        assert!(reply.is_none_or(|reply| matches!(reply.status, 200 | 400..=499 | 505)), "{shown:?}");
+        assert_eq!(stand.get("/healthz").await.status, 200, "after {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn frames_that_are_no_http2_harm_nobody() {
+    let stand = Stand::start(Plan::default()).await;
+    for bytes in
+        [b"GET / HTTP/1.1\r\n\r\n".as_slice(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\x09\0\0\0\0\0"]
+    {
+        let client = Client { protocol: Some(b"h2"), ..Client::default() };
+        let mut connection = Connection::open(stand.address, &client).await.unwrap();
+        connection.send(bytes).await;
+        assert!(connection.closed().await);
+        let (mut sender, _driver) = http2(&stand).await;
+        assert_eq!(get(&mut sender, "/healthz").await.0, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_user_may_be_in_hundreds_of_groups() {
     let stand = Stand::start(Plan::default()).await;
     let headers = vec![("X-Remote-Group", "a-group"); 400];
