@@ -3,12 +3,7 @@
 //!
 //! **Invariant:** it holds no more rights than the Helm chart grants.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
@@ -57,7 +52,6 @@ pub const SERVED: [ServedVersion; 4] = [
 #[derive(Debug)]
 pub struct Adapter {
     part: Part,
-    config: PathBuf,
 }
 
 impl Adapter {
@@ -111,17 +105,7 @@ impl Adapter {
             Ok(())
         })
         .await?;
-        Ok(Self { part, config: file })
-    }
-
-    /// Replaces the rules; a running adapter takes them up by itself.
-    ///
-    /// # Errors
-    /// When the file cannot be replaced.
-    pub fn reconfigure(&self, config: &str) -> Result<()> {
-        let draft = self.config.with_extension("draft");
-        fs::write(&draft, config)?;
-        Ok(fs::rename(draft, &self.config)?)
+        Ok(Self { part })
     }
 
     /// Fails when it has ended.
