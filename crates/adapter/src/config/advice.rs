@@ -100,8 +100,8 @@ fn misplaced(tree: &Tree<'_>, context: Context<'_>, found: &Found<'_>) -> Option
         if inner.field(key).is_none() {
             continue;
         }
-        let sibling = entries.iter().map(|(key, _)| *key);
-        let sibling = sibling.filter(|id| tree.scalar(*id).is_some_and(|key| *key == field.key)).next_back();
+        let mut keys = entries.iter().map(|(key, _)| *key);
+        let sibling = keys.rfind(|id| tree.scalar(*id).is_some_and(|key| *key == field.key));
         let message = match sibling {
             Some(_) => format!("`{key}` is a field of {home}, but stands beside `{}`", field.key),
             None => format!("`{key}` is a field of {home}, but stands in {} itself", context.record.title),

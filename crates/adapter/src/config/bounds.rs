@@ -65,6 +65,13 @@ fn characters_after_windows_line_breaks_are_found_in_the_file() {
 }
 
 #[test]
+fn a_byte_order_mark_takes_no_column() {
+    let error = Config::parse("\u{feff}Rules: []\n").unwrap_err();
+    assert_eq!(error.findings[0].position, Position { line: 1, column: 1 });
+    assert_eq!(error.render("c").lines().nth(3), Some("   | ^^^^^"));
+}
+
+#[test]
 fn every_rule_knows_its_place() {
     let config = load(
         "rules:\n- seriesQuery: a\n- seriesQuery: b\nexternalRules:\n- {seriesQuery: c}\nresourceRules:\n  cpu:\n    \
@@ -153,6 +160,13 @@ fn a_file_full_of_mistakes_lists_some_of_them() {
     let error = Config::parse(&source).unwrap_err();
     assert_eq!(error.findings.len(), 21);
     assert_eq!(error.findings.last().map(|finding| finding.code), Some("too-many-mistakes"));
+}
+
+#[test]
+fn a_file_of_nothing_but_labels_loads_with_each_of_them() {
+    let labels: String = (0..60_000).map(|number| format!("l{number}: {{}}\n      ")).collect();
+    let config = load(&format!("rules:\n- resources:\n    overrides:\n      {labels}"));
+    assert_eq!(config.rules[0].resources.overrides.len(), 60_000);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** work and memory are bounded by [`BUDGET`], however aliases multiply the text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use plimsoll_model::duration::parse_prometheus;
@@ -38,7 +38,15 @@ pub(super) enum Value {
     Duration(Duration),
     Record(Fields),
     List(Vec<Fields>),
-    Table(Vec<(Text, Fields)>),
+    Table(Table),
+}
+
+/// A decoded mapping with free keys, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table {
+    pub entries: Vec<(Text, Fields)>,
+    /// Where each key stands.
+    known: HashMap<String, Position>,
 }
 
 /// The decoded fields of a [`Record`].
@@ -93,7 +101,7 @@ impl<'a> Decoder<'a> {
 
     /// Adds a finding with the current rule and an excerpt of `width` characters.
     pub fn report(&mut self, finding: Finding, width: usize) {
-        if self.findings.len() >= MOST_FINDINGS || self.overflowed {
+        if self.is_full() {
             return;
         }
         let mut finding = finding.with_excerpt(self.tree.source, width);
@@ -108,6 +116,11 @@ impl<'a> Decoder<'a> {
                     .with_fix("correct those above first"),
             );
         }
+    }
+
+    /// Whether further findings are of no interest, so that nothing needs to be worked out for them.
+    fn is_full(&self) -> bool {
+        self.findings.len() >= MOST_FINDINGS || self.overflowed
     }
 
     fn spend(&mut self, amount: usize, node: &Node) -> bool {
@@ -203,6 +216,9 @@ impl<'a> Decoder<'a> {
             }
             let Some(key) = self.key(key_id) else { continue };
             let Some(field) = context.record.field(&key) else {
+                if self.is_full() {
+                    continue;
+                }
                 let found = Found { key: &key, key_node, value: value_id, entries };
                 let finding = advice::unknown_field(tree, context, &found);
                 self.mismatch(key_node, finding);
@@ -306,7 +322,7 @@ impl<'a> Decoder<'a> {
             match &node.content {
                 Content::Mapping(entries) => {
                     if !matches!(slot, Value::Table(_)) {
-                        *slot = Value::Table(Vec::new());
+                        *slot = Value::Table(Table::default());
                     }
                     for &(key_id, value_id) in entries {
                         let key_node = tree.node(key_id);
@@ -330,16 +346,13 @@ impl<'a> Decoder<'a> {
                             _ => Fields { position: tree.node(value_id).position, values: BTreeMap::new() },
                         };
                         let Value::Table(table) = slot else { continue };
-                        if let Some((first, _)) = table.iter().find(|(known, _)| *known == label) {
-                            let finding = mismatch::repeated_field(
-                                &label,
-                                context,
-                                key_node.position,
-                                first.position(),
-                            );
+                        if let Some(first) = table.known.get(label.as_str()) {
+                            let finding =
+                                mismatch::repeated_field(&label, context, key_node.position, *first);
                             this.report(finding, key_node.width);
                         } else {
-                            table.push((label, fields));
+                            table.known.insert(label.as_str().to_owned(), key_node.position);
+                            table.entries.push((label, fields));
                         }
                     }
                 }
@@ -461,6 +474,9 @@ impl<'a> Decoder<'a> {
 
     /// Reports a finding about `node`, unless its line shows that the file was never rendered.
     fn mismatch(&mut self, node: &Node, finding: Finding) {
+        if self.is_full() {
+            return;
+        }
         match advice::unrendered_line(self.tree.source, node.position.line) {
             Some(unrendered) => {
                 let repeated = self.findings.iter().any(|finding| finding.code == unrendered.code);

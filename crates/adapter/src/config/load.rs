@@ -97,7 +97,7 @@ fn filter(mut fields: Fields) -> SeriesFilter {
 
 fn resources(mut fields: Fields) -> ResourceMapping {
     let overrides = match fields.values.remove("overrides") {
-        Some(Value::Table(table)) => table,
+        Some(Value::Table(table)) => table.entries,
         _ => Vec::new(),
     };
     let an_override = |(label, mut fields): (Text, Fields)| Override {

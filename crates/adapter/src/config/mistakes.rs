@@ -46,6 +46,7 @@ mistakes! {
     a_text_with_a_colon_gets_quotes,
     a_tab_is_pointed_at,
     a_line_indented_too_deep_is_told_its_column,
+    a_first_line_indented_deeper_than_others_is_explained,
     a_line_between_columns_is_told_the_possible_ones,
     an_entry_between_columns_is_told_the_possible_ones,
     a_text_that_begins_with_a_special_character_gets_quotes,

@@ -25,12 +25,15 @@ pub fn reference() -> String {
     let mut page = format!(
         "# Configuration file\n\n\
          <!-- Generated from the declarations in crates/adapter/src/config/schema.rs. -->\n\n\
-         The file given with `--config` is that of prometheus-adapter: every configuration that it accepts is\n\
-         accepted, and every one that it refuses is refused. All mistakes of a file are reported at once, with\n\
-         line and column.\n\n\
+         The file given with `--config` is that of prometheus-adapter, read with the same strictness: unknown fields,\n\
+         repeated fields and wrong types are refused at start. All mistakes of a file are reported at once, with line\n\
+         and column.\n\n\
          YAML is read as version 1.1: `yes`, `no`, `on` and `off` are booleans, `<<` merges mappings, and any plain\n\
          value (`123`, `yes`, `1.50`) is taken as it is written where a text is expected. JSON is accepted as well.\n\
-         Only the first document of a file is read, and at most {LARGEST} bytes.\n"
+         Only the first document of a file is read, and at most {LARGEST} bytes.\n\n\
+         Two things differ from prometheus-adapter. A file whose first line is indented deeper than a later one is\n\
+         refused, where prometheus-adapter silently ignores everything from that line on. And a few forms of YAML 1.2\n\
+         and JSON that prometheus-adapter refuses are accepted, such as `\\/` in a double-quoted text.\n"
     );
     for (title, record) in PAGES {
         let _ = write!(page, "\n## {title}\n\n{}\n\n", record.summary);

@@ -9,7 +9,13 @@ use super::text::Position;
 
 /// Advice about a text that is no YAML.
 pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
-    let placeholder = (1..).zip(source.lines()).find_map(|(number, _)| unrendered_line(source, number));
+    // A placeholder in quotes does no harm to the syntax.
+    let bare = |line: &str| {
+        let quotes = |mark: char| line.split("{{").next().unwrap_or_default().matches(mark).count();
+        quotes('\'') % 2 == 0 && quotes('"') % 2 == 0
+    };
+    let mut placeholders = (1..).zip(source.lines()).filter(|(_, line)| bare(line));
+    let placeholder = placeholders.find_map(|(number, _)| unrendered_line(source, number));
     if let Some(finding) = placeholder {
         return finding.with_excerpt(source, 2);
     }
@@ -20,6 +26,16 @@ pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
         return finding(*position, format!("`{name}` refers to an anchor that is not defined before it"))
             .with_fix(format!("define the anchor, or quote the text if it is meant as one: '{name}'"))
             .with_excerpt(source, name.chars().count());
+    }
+    if reason.contains("expected <document start>") {
+        let first =
+            source.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let column = first.map_or(0, |line| line.len() - line.trim_start().len()) + 1;
+        let message =
+            format!("this line begins left of the first one (column {column}), which ends the configuration");
+        return finding(*position, message)
+            .with_fix("begin both at column 1; prometheus-adapter silently ignores everything from here on")
+            .with_excerpt(source, 1);
     }
     if reason.contains("unknown escape") {
         let text = rest_of_line(source, *position).trim_start_matches('"');
@@ -50,6 +66,9 @@ pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
     let fix = match reason.as_str() {
         _ if reason.contains("control character") => {
             "remove the character, or write it as an escape in double quotes"
+        }
+        _ if reason.contains("comments must be separated") => {
+            "put a space before the #, or the text in quotes"
         }
         _ if reason.contains("declares YAML") => "remove the line, or write %YAML 1.1",
         "unclosed quote" => "add the closing quote; a quote inside single quotes is written twice",
