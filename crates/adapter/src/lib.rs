@@ -7,10 +7,17 @@
 //! **Invariant:** no Kubernetes client is used here: objects and resource types arrive through
 //! [`cluster::Objects`] and the resource types of [`cluster::ApiResource`].
 
+pub mod answers;
 pub mod backend;
+pub mod catalogue;
 pub mod cluster;
 pub mod config;
+pub mod flight;
 pub mod mapper;
 pub mod prometheus;
 pub mod regexp;
+pub mod relist;
+pub mod report;
+pub mod rules;
+pub mod service;
 pub mod template;

@@ -1,3 +1,9 @@
-//! The adapter against servers that run in the same process.
+//! The adapter against a back-end and a cluster of the tests' own; the Prometheus client against real sockets.
 
+mod custom;
+mod external;
+mod load;
 mod prometheus;
+mod relist;
+mod resource;
+mod world;

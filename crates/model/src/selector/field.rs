@@ -119,6 +119,12 @@ impl FieldSelector {
         })
     }
 
+    /// The one name that `metadata.name` must have, if the selector says so.
+    pub fn exact_name(&self) -> Option<&str> {
+        let exact = |requirement: &&FieldRequirement| requirement.field == Field::Name && requirement.equal;
+        self.requirements.iter().find(exact).map(|requirement| requirement.value.as_str())
+    }
+
     /// Whether the selector has no requirement, hence matches everything.
     pub fn is_empty(&self) -> bool {
         self.requirements.is_empty()

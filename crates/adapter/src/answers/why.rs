@@ -1,0 +1,155 @@
+//! The link that is missing when a metric cannot be found, told to the person who reads `kubectl describe hpa`.
+//!
+//! Not the error itself: clients see upstream's sentence, and this after it where a person will read it.
+//!
+//! **Invariant:** every text names what was looked for and what to do next; none holds a changing number such as an
+//! age in seconds, or each event of an HPA would be a new one.
+
+use std::fmt;
+
+use crate::catalogue::Catalogue;
+
+/// Why there is no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The cluster has no such resource type.
+    UnknownResource { resource: String },
+    /// No rule serves a metric of this name.
+    NoMetric { metric: String, rules: String },
+    /// The metric exists, but its series carry no label for this type.
+    NotMapped { resource: String, series: String, others: Vec<String> },
+    /// The metric is served for the type, but inside (or outside) namespaces.
+    WrongScope { resource: String, namespaced: bool },
+    /// No object matches.
+    NoObjects { resource: String, namespace: Option<String>, selector: String },
+    /// The rule gives no query.
+    Query { rule: String, reason: String },
+    /// The query has no result.
+    NoSamples { rule: String, series: String, selector: String },
+    /// The result does not say which object a sample belongs to.
+    LabelMissing { rule: String, label: String, carried: Vec<String>, samples: usize },
+    /// All samples belong to other namespaces.
+    OtherNamespace { rule: String, samples: usize },
+    /// No sample has a value that a quantity can carry.
+    NoFiniteValue { rule: String, samples: usize },
+    /// The samples belong to other objects.
+    OtherObjects { rule: String, label: String, missing: usize, asked: usize, example: String },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownResource { resource } => write!(
+                f,
+                "the cluster has no resource type `{resource}`: use its plural name, with its group after a dot if it \
+                 has one"
+            ),
+            Self::NoMetric { metric, rules } => write!(f, "no rule serves `{metric}`: {rules}"),
+            Self::NotMapped { resource, series, others } => write!(
+                f,
+                "its series `{series}` carries no label that is mapped to {resource}; it is served for {}",
+                list(others)
+            ),
+            Self::WrongScope { resource, namespaced: true } => {
+                write!(f, "for {resource} it is served inside a namespace; the request names none")
+            }
+            Self::WrongScope { resource, namespaced: false } => {
+                write!(f, "{resource} live outside namespaces; ask without one")
+            }
+            Self::NoObjects { resource, namespace, selector } => {
+                write!(f, "no {resource}")?;
+                if let Some(namespace) = namespace {
+                    write!(f, " in namespace `{namespace}`")?;
+                }
+                if selector.is_empty() { f.write_str(" exist") } else { write!(f, " match `{selector}`") }
+            }
+            Self::Query { rule, reason } => write!(f, "{rule} gives no query: {reason}"),
+            Self::NoSamples { rule, series, selector } => {
+                write!(f, "Prometheus knows the series `{series}`, but the query of {rule} gives no sample")?;
+                if selector.is_empty() {
+                    f.write_str(
+                        " for it now: none was scraped lately, or a rate() window holds fewer than two samples",
+                    )
+                } else {
+                    write!(f, ": check that series with `{selector}` exist")
+                }
+            }
+            Self::LabelMissing { rule, label, carried, samples } => {
+                write!(f, "the query of {rule} gives {samples} samples without the label `{label}`")?;
+                if carried.is_empty() {
+                    write!(f, " (they carry none)")?;
+                } else {
+                    write!(f, " (they carry {})", list(carried))?;
+                }
+                f.write_str(": aggregate with `by (<<.GroupBy>>)`")
+            }
+            Self::OtherNamespace { rule, samples } => write!(
+                f,
+                "all {samples} samples of {rule} belong to other namespaces: use <<.LabelMatchers>> in its metricsQuery"
+            ),
+            Self::NoFiniteValue { rule, samples } => write!(
+                f,
+                "{samples} samples of {rule} have no finite value (±Inf, a histogram, or beyond 9.2e15): check for a \
+                 division by zero"
+            ),
+            Self::OtherObjects { rule, label, missing, asked, example } => {
+                write!(f, "{missing} of {asked} objects have no sample in the answer of {rule}")?;
+                if looks_like_address(example) {
+                    write!(
+                        f,
+                        "; its label `{label}` holds addresses such as `{example}`, not names: map a label that holds \
+                         names"
+                    )
+                } else if !example.is_empty() {
+                    write!(f, "; its label `{label}` holds `{example}`, for example")
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+/// One sentence on why no rule makes a metric: which rules saw series at all.
+pub(super) fn rules_summary(catalogue: &Catalogue) -> String {
+    if catalogue.rules.is_empty() {
+        return "the configuration has no rules for this API".to_owned();
+    }
+    let waiting = catalogue.rules.iter().filter(|status| status.shapes.is_none()).count();
+    let empty: Vec<String> = catalogue
+        .rules
+        .iter()
+        .filter(|status| status.shapes == Some(0))
+        .take(3)
+        .map(|status| format!("{:?}", status.rule.series_query))
+        .collect();
+    let total = catalogue.rules.len();
+    let mut text = format!("{} of {total} rules found series", total - waiting - count_empty(catalogue));
+    if waiting > 0 {
+        text.push_str(&format!("; {waiting} still wait for Prometheus"));
+    }
+    if !empty.is_empty() {
+        text.push_str(&format!("; nothing matches {}", empty.join(", ")));
+    }
+    text
+}
+
+fn count_empty(catalogue: &Catalogue) -> usize {
+    catalogue.rules.iter().filter(|status| status.shapes == Some(0)).count()
+}
+
+fn list(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 6;
+    let mut text: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", name.as_ref())).collect();
+    if names.len() > MOST {
+        text.push(format!("{} more", names.len() - MOST));
+    }
+    text.join(", ")
+}
+
+/// `10.0.0.1:9090` and the like, the usual content of `instance`.
+fn looks_like_address(value: &str) -> bool {
+    let host = value.rsplit_once(':').map_or(value, |(host, _)| host);
+    host.parse::<std::net::IpAddr>().is_ok()
+        || value.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+}

@@ -1,0 +1,161 @@
+//! Keeps the list of existing series up to date, one selector at a time.
+//!
+//! Matches the period and the look-back of prometheus-adapter's two loops (`pkg/custom-provider/provider.go`,
+//! `pkg/external-provider/periodic_metric_lister.go`), and differs where these fail people: a selector is asked once
+//! for all sections; one that fails keeps its last good result and harms no other; a request that hangs is given up;
+//! and until a selector has ever matched something it is retried with a growing delay instead of a whole interval.
+//!
+//! **Invariant:** at most one request per selector is under way, and at most [`CONCURRENT`] in all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use hashbrown::HashMap;
+use tokio::time::{Instant, timeout};
+
+use crate::backend::{Backend, BackendError, SeriesShape};
+
+/// Requests under way at a time.
+const CONCURRENT: usize = 8;
+
+/// The first delay before a selector that has never matched anything is asked again; it doubles up to the interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// How often and how far back series are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelistSettings {
+    /// From the end of one listing to the start of the next.
+    pub interval: Duration,
+    /// How long ago a series may have been seen last.
+    pub max_age: Duration,
+    /// How long one listing may take.
+    pub limit: Duration,
+}
+
+/// What is known about the series of one selector.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The last good answer, with when it came.
+    pub last_good: Option<(Arc<[SeriesShape]>, Instant)>,
+    /// Why the latest attempt failed, if it did.
+    pub error: Option<BackendError>,
+    /// Attempts that have ended.
+    pub attempts: u64,
+    retry: Duration,
+    due: Instant,
+}
+
+/// All selectors of a rule set and what is known about each.
+#[derive(Debug, Clone, Default)]
+pub struct Listings {
+    by_selector: HashMap<Arc<str>, Listing>,
+}
+
+impl Listings {
+    /// The listing of `selector`, if it belongs to the rules.
+    pub fn get(&self, selector: &str) -> Option<&Listing> {
+        self.by_selector.get(selector)
+    }
+
+    /// The shapes last listed for `selector`.
+    pub fn shapes(&self, selector: &str) -> Option<&[SeriesShape]> {
+        self.get(selector)?.last_good.as_ref().map(|(shapes, _)| &**shapes)
+    }
+
+    /// Whether each selector has been asked at least once.
+    pub fn complete(&self) -> bool {
+        self.by_selector.values().all(|listing| listing.attempts > 0)
+    }
+
+    /// Keeps what is known about `selectors`, forgets the others, and makes new ones due at once.
+    pub fn retain(&mut self, selectors: &[&str], now: Instant) {
+        self.by_selector.retain(|selector, _| selectors.contains(&&**selector));
+        for &selector in selectors {
+            self.by_selector.entry_ref(selector).or_insert_with(|| Listing {
+                last_good: None,
+                error: None,
+                attempts: 0,
+                retry: FIRST_RETRY,
+                due: now,
+            });
+        }
+    }
+
+    /// When the next selector is due; `None` without selectors.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.by_selector.values().map(|listing| listing.due).min()
+    }
+
+    fn due(&self, now: Instant) -> Vec<Arc<str>> {
+        let mut due: Vec<(Instant, Arc<str>)> = self
+            .by_selector
+            .iter()
+            .filter(|(_, listing)| listing.due <= now)
+            .map(|(selector, listing)| (listing.due, Arc::clone(selector)))
+            .collect();
+        due.sort();
+        due.into_iter().map(|(_, selector)| selector).collect()
+    }
+
+    fn record(
+        &mut self,
+        selector: &str,
+        result: Result<Vec<SeriesShape>, BackendError>,
+        settings: &RelistSettings,
+        now: Instant,
+    ) {
+        let Some(listing) = self.by_selector.get_mut(selector) else { return };
+        listing.attempts += 1;
+        match result {
+            Ok(shapes) => {
+                listing.error = None;
+                listing.last_good = Some((shapes.into(), now));
+            }
+            Err(error) => {
+                tracing::warn!(
+                    selector,
+                    error = %error,
+                    kept = listing.last_good.as_ref().map_or(0, |(shapes, _)| shapes.len()),
+                    "listing series failed; the last good list stays in force"
+                );
+                listing.error = Some(error);
+            }
+        }
+        let ever_matched = listing.last_good.as_ref().is_some_and(|(shapes, _)| !shapes.is_empty());
+        if ever_matched && listing.error.is_none() {
+            listing.retry = FIRST_RETRY;
+            listing.due = now + settings.interval;
+        } else {
+            listing.due = now + listing.retry.min(settings.interval);
+            listing.retry = (listing.retry * 2).min(settings.interval.max(FIRST_RETRY));
+        }
+    }
+}
+
+/// Asks for every selector that is due and records what came back. `unix_now` is the wall clock in seconds.
+///
+/// `progress` is called after each answer, so that a quick selector is served while a slow one still runs.
+pub async fn relist(
+    backend: &dyn Backend,
+    listings: &mut Listings,
+    settings: &RelistSettings,
+    unix_now: f64,
+    mut progress: impl FnMut(&Listings),
+) {
+    let mut waiting = listings.due(Instant::now()).into_iter();
+    let ask = |selector: Arc<str>| async move {
+        let start = unix_now - settings.max_age.as_secs_f64();
+        let answer = timeout(settings.limit, backend.series(&selector, start, unix_now)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(BackendError::Timeout { server: backend.describe(), limit: settings.limit })
+        });
+        (selector, answer)
+    };
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(CONCURRENT).map(ask).collect();
+    while let Some((selector, answer)) = running.next().await {
+        listings.record(&selector, answer, settings, Instant::now());
+        progress(listings);
+        running.extend(waiting.next().map(ask));
+    }
+}

@@ -1,0 +1,258 @@
+//! From a request to the PromQL that answers it.
+//!
+//! Matches prometheus-adapter's `pkg/naming/metrics_query.go`: the order and the text of matchers are kept byte for
+//! byte, because recording proxies and dashboards match on them. Three things are mended, none of which changes a
+//! query that a Prometheus accepts: a comma that would lead an empty matcher list is dropped, label names that are
+//! no plain identifiers are quoted, and so are series names.
+//!
+//! **Invariant:** values and names that come from a request reach the query only as quoted strings.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use plimsoll_model::selector::{Operator, Selector};
+
+use crate::template::{ExecutionError, Template, Value, quote};
+
+/// What a query is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The Prometheus series.
+    pub series: &'a str,
+    /// Requirements on the series' labels.
+    pub selector: &'a Selector,
+    /// The namespace label and its value.
+    pub namespace: Option<(&'a str, &'a str)>,
+    /// The label of the described objects and their names.
+    pub objects: Option<(&'a str, Names<'a>)>,
+    /// The labels that `GroupBy` names.
+    pub group_by: &'a [&'a str],
+}
+
+/// The names of the described objects.
+#[derive(Debug, Clone, Copy)]
+pub enum Names<'a> {
+    /// As the cluster lists them.
+    Listed(&'a [&'a str]),
+    /// As a path spells one; percent-decoding may have left bytes that are no UTF-8.
+    Requested(&'a [u8]),
+}
+
+impl Names<'_> {
+    fn joined(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Listed([one]) => one.as_bytes().into(),
+            Self::Listed(several) => several.join("|").into_bytes().into(),
+            Self::Requested(one) => (*one).into(),
+        }
+    }
+
+    fn are_several(&self) -> bool {
+        matches!(self, Self::Listed(several) if several.len() != 1)
+    }
+}
+
+/// A rendered query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The text to send.
+    pub text: String,
+    /// What to send instead when the server refuses `text`: names quoted as Prometheus 3 wants them.
+    pub quoted: Option<String>,
+}
+
+/// Why there is no query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// `>` and `<` have no PromQL counterpart.
+    #[error("the selector on `{key}` uses `{operator}`, which cannot be expressed as a PromQL matcher")]
+    Operator { key: String, operator: &'static str },
+    /// The template failed.
+    #[error("metricsQuery: {}", .0.message)]
+    Template(ExecutionError),
+    /// No label stands for the objects asked for.
+    #[error("no label is mapped to {0}")]
+    Unmapped(&'static str),
+    /// The template gave nothing.
+    #[error("metricsQuery gives an empty query")]
+    Empty,
+}
+
+impl From<ExecutionError> for QueryError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Template(error)
+    }
+}
+
+/// Renders `template` for `subject`.
+///
+/// # Errors
+/// See [`QueryError`].
+pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, QueryError> {
+    let text = render_as(template, subject, Style::Bare)?;
+    if text.is_empty() {
+        return Err(QueryError::Empty);
+    }
+    // A bare name with an operator character in it is silently arithmetic, so it is never sent.
+    if subject.series.contains(OPERATORS) {
+        return Ok(Query { text: render_as(template, subject, Style::Quoted)?, quoted: None });
+    }
+    let odd_selector =
+        subject.selector.requirements.iter().any(|requirement| !is_identifier(&requirement.key));
+    let quoted = if odd_selector || !is_metric_name(subject.series) {
+        let quoted = render_as(template, subject, Style::Quoted)?;
+        (quoted != text).then_some(quoted)
+    } else {
+        None
+    };
+    Ok(Query { text, quoted })
+}
+
+/// Characters that make a bare series name a valid expression of another meaning.
+const OPERATORS: [char; 7] = ['-', '+', '*', '/', '%', '^', ' '];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As upstream writes them.
+    Bare,
+    /// Selector keys and the series name quoted where they are no identifiers.
+    Quoted,
+}
+
+fn render_as(template: &Template, subject: &Subject<'_>, style: Style) -> Result<String, QueryError> {
+    let mut matchers = String::new();
+    let mut values: Vec<(&str, String)> = Vec::new();
+    for requirement in &subject.selector.requirements {
+        let (comparison, value): (&str, Cow<'_, str>) = match requirement.operator {
+            Operator::Equals | Operator::DoubleEquals => ("=", first(&requirement.values)),
+            Operator::NotEquals => ("!=", first(&requirement.values)),
+            Operator::In => ("=~", requirement.values.join("|").into()),
+            Operator::NotIn => ("!~", requirement.values.join("|").into()),
+            Operator::Exists => ("!=", "".into()),
+            Operator::DoesNotExist => ("=", "".into()),
+            Operator::GreaterThan => return Err(unsupported(&requirement.key, ">")),
+            Operator::LessThan => return Err(unsupported(&requirement.key, "<")),
+        };
+        let key = match style {
+            Style::Bare => Cow::Borrowed(requirement.key.as_str()),
+            Style::Quoted => label_name(&requirement.key),
+        };
+        push_matcher(&mut matchers, &key, comparison, value.as_bytes());
+        values.push((&requirement.key, value.into_owned()));
+    }
+    if let Some((label, namespace)) = subject.namespace {
+        push_matcher(&mut matchers, &label_name(label), "=", namespace.as_bytes());
+        values.push((label, namespace.to_owned()));
+    }
+    if let Some((label, objects)) = subject.objects {
+        let joined = objects.joined();
+        let comparison = if objects.are_several() { "=~" } else { "=" };
+        push_matcher(&mut matchers, &label_name(label), comparison, &joined);
+        values.push((label, String::from_utf8_lossy(&joined).into_owned()));
+    }
+    let empty = matchers.is_empty();
+    let grouped: Vec<String> = subject.group_by.iter().map(|label| label_name(label).into_owned()).collect();
+    let data = Value::record([
+        ("Series", Value::from(subject.series)),
+        ("LabelMatchers", Value::from(matchers)),
+        ("LabelValuesByName", Value::map(values)),
+        ("GroupBy", Value::from(grouped.join(","))),
+        ("GroupBySlice", Value::strings(grouped)),
+    ]);
+    let mut text = template.render(&data)?;
+    if empty && let Cow::Owned(mended) = without_leading_commas(&text) {
+        text = mended;
+    }
+    if style == Style::Quoted && !is_metric_name(subject.series) {
+        text = with_quoted_series(&text, subject.series);
+    }
+    Ok(text)
+}
+
+fn first(values: &[String]) -> Cow<'_, str> {
+    values.first().map(String::as_str).unwrap_or_default().into()
+}
+
+fn unsupported(key: &str, operator: &'static str) -> QueryError {
+    QueryError::Operator { key: key.to_owned(), operator }
+}
+
+fn push_matcher(matchers: &mut String, label: &str, comparison: &str, value: &[u8]) {
+    if !matchers.is_empty() {
+        matchers.push(',');
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(matchers, "{label}{comparison}{}", quote(value));
+}
+
+/// A label name as PromQL takes it: bare when it is an identifier, else quoted (Prometheus 3).
+fn label_name(label: &str) -> Cow<'_, str> {
+    if is_identifier(label) { label.into() } else { quote(label.as_bytes()).into() }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether `name` may stand bare before `{`; the empty name stands for a selector without one.
+pub fn is_metric_name(name: &str) -> bool {
+    name.is_empty()
+        || (!name.starts_with(|first: char| first.is_ascii_digit())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'))
+}
+
+/// Drops each comma that directly follows an opening brace; strings are left alone.
+fn without_leading_commas(text: &str) -> Cow<'_, str> {
+    let mut kept = String::new();
+    let mut copied = 0;
+    let mut quoted: Option<u8> = None;
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (quoted, bytes[at]) {
+            (Some(mark), byte) if byte == mark => quoted = None,
+            (Some(mark), b'\\') if mark != b'`' => at += 1,
+            (Some(_), _) => {}
+            (None, mark @ (b'"' | b'\'' | b'`')) => quoted = Some(mark),
+            (None, b'{') => {
+                let next = bytes[at + 1..].iter().position(|byte| !byte.is_ascii_whitespace());
+                if let Some(offset) = next
+                    && bytes[at + 1 + offset] == b','
+                {
+                    kept.push_str(&text[copied..=at]);
+                    copied = at + offset + 2;
+                    at = copied - 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if copied == 0 {
+        return text.into();
+    }
+    kept.push_str(&text[copied..]);
+    kept.into()
+}
+
+/// Moves a bare series name in front of `{` into the braces, quoted.
+fn with_quoted_series(text: &str, series: &str) -> String {
+    let bare = format!("{series}{{");
+    let name = quote(series.as_bytes());
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(at) = rest.find(&bare) {
+        let (before, after) = (&rest[..at], &rest[at + bare.len()..]);
+        out.push_str(before);
+        out.push('{');
+        out.push_str(&name);
+        if !after.trim_start().starts_with('}') {
+            out.push(',');
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
