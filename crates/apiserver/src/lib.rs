@@ -11,6 +11,7 @@ pub mod cluster;
 mod deadline;
 mod discovery;
 pub mod encode;
+pub mod groups;
 pub mod health;
 pub mod identity;
 mod metrics;

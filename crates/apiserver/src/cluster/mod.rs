@@ -8,6 +8,7 @@ mod authentication;
 mod authorization;
 mod background;
 mod client;
+mod credentials;
 mod discovery;
 mod expiring;
 mod flights;
@@ -21,6 +22,7 @@ pub use self::authentication::{
 };
 pub use self::authorization::{AccessReviews, AuthorizationSettings};
 pub use self::client::{CallError, ConnectError, connect};
+pub use self::credentials::{Credentials, CredentialsError, credentials};
 pub use self::discovery::{Discovery, GroupFailure};
 pub use self::metrics::ClusterMetrics;
 pub use self::objects::{ObjectCache, ObjectSettings, Snapshot};
