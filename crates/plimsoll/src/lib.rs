@@ -3,3 +3,6 @@
 //! **Invariant:** nothing here prints or exits; `main` does.
 
 pub mod arguments;
+pub mod logging;
+pub mod reload;
+pub mod serve;

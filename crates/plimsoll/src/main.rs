@@ -1,1 +1,45 @@
-fn main() {}
+//! The `plimsoll` program: reads the command line, runs the command, says what went wrong.
+//!
+//! **Invariant:** the one TLS provider of the process is installed here, before anything else.
+
+use std::process::ExitCode;
+
+use plimsoll::arguments::{self, Invocation};
+use plimsoll::{logging, serve};
+
+// The default allocator keeps what discovery of many series needed once; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return fail("another TLS provider is installed already", 70);
+    }
+    match arguments::read(std::env::args_os()) {
+        Ok(Invocation::Print(text)) => {
+            write(&mut std::io::stdout(), &text);
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::Serve { settings, warnings }) => {
+            logging::start(&settings.logging);
+            for warning in warnings {
+                tracing::warn!("{}: {}", warning.argument, warning.message);
+            }
+            match serve::run(*settings) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&format!("{error:#}"), 1),
+            }
+        }
+        Err(error) => fail(&error.to_string(), error.exit_code),
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    write(&mut std::io::stderr(), &format!("error: {}\n", message.trim_end()));
+    ExitCode::from(code)
+}
+
+/// Prints; a closed pipe is the reader's choice and no failure of ours.
+fn write(to: &mut impl std::io::Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
