@@ -53,8 +53,7 @@ fn enter(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(libtest_mimic::run(arguments, trials(&suite)).exit_code());
     }
     // Listing starts nothing, and the names must not depend on the machine.
-    let missing =
-        serves().and_then(|()| sandbox::available()).and_then(|()| Programs::find().map(drop)).err();
+    let missing = sandbox::available().and_then(|()| Programs::find().map(drop)).err();
     if arguments.list || missing.is_some() {
         let reason = missing.map(|error| format!("{error:#}")).unwrap_or_default();
         if !arguments.list {
@@ -67,16 +66,6 @@ fn enter(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(libtest_mimic::run(arguments, skipped.collect()).exit_code());
     }
     Ok(sandbox::relaunch(&workspace().join("e2e/run"))?.code())
-}
-
-/// Fails as long as the binary is without its command.
-fn serves() -> anyhow::Result<()> {
-    let help = std::process::Command::new(world::PLIMSOLL).args(["serve", "--help"]).output()?;
-    anyhow::ensure!(
-        String::from_utf8_lossy(&help.stdout).contains("--prometheus-url"),
-        "this plimsoll has no `serve`"
-    );
-    Ok(())
 }
 
 /// Declares the tests once: their names for a listing, and what they run.

@@ -29,7 +29,7 @@ use tokio::{
 use crate::space::Space;
 
 /// The release under test.
-pub const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
+const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
 /// Lines of each log in the report of a failure.
 const REPORTED_LINES: usize = 12;
 
