@@ -8,7 +8,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -21,6 +21,7 @@ use plimsoll_testkit::{
     wait::eventually,
     web,
 };
+use tokio::time::Instant;
 
 const METRIC: &str = "myapp_processed_ops_total";
 /// The walkthrough's adapter serves custom metrics only.
