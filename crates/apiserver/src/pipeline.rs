@@ -8,7 +8,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -18,6 +18,7 @@ use http_body_util::Full;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rustls_pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use crate::access::AlwaysAllow;
 use crate::audit::{AUDIT_ID, AuditIds};

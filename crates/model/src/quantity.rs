@@ -39,7 +39,7 @@ impl Milli {
         }
         let thousandths = value * 1000.0;
         // 2^63 is exact in f64, so the comparison admits just the values that the cast keeps.
-        if thousandths >= -9_223_372_036_854_775_808.0 && thousandths < 9_223_372_036_854_775_808.0 {
+        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&thousandths) {
             Ok(Self(thousandths as i64))
         } else {
             Err(NoQuantity::OutOfRange)

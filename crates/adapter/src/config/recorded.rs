@@ -110,7 +110,6 @@ fn files_decode_as_the_original_decoder_does() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn recorded_configurations_load_or_fail_as_in_the_original() {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases/adapter/adapter_cases.jsonl");

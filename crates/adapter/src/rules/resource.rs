@@ -64,7 +64,7 @@ impl ResourceRule {
             "" => Ok(None),
             query => Template::parse("metrics-query", query)
                 .map(Some)
-                .map_err(|error| site.template(field, text, &error)),
+                .map_err(|error| Box::new(site.template(field, text, &error))),
         };
         let container_query = template("containerQuery", &rule.container_query);
         let node_query = template("nodeQuery", &rule.node_query);
@@ -78,7 +78,9 @@ impl ResourceRule {
                 container_label: rule.container_label.as_str().to_owned(),
             }),
             (container, node, labels) => {
-                Err([container.err(), node.err(), labels.err()].into_iter().flatten().collect())
+                let unboxed = |finding: Box<Finding>| *finding;
+                let templates = [container.err().map(unboxed), node.err().map(unboxed)];
+                Err(templates.into_iter().flatten().chain(labels.err()).collect())
             }
         }
     }

@@ -12,6 +12,9 @@ use super::compile::{Site, offset};
 use super::query::{Names, QueryError, Subject};
 use crate::config::{DiscoveryRule, Finding, Section};
 
+/// What is asked for in words, the namespace's label and name, and the objects' names.
+type Trial<'a> = (&'a str, Option<(&'a str, &'a str)>, Option<&'a [&'a str]>);
+
 /// What is likely not meant in `rule`.
 pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str) -> Vec<Finding> {
     let site = Site { place: rule.place, series_query: &rule.series_query, source };
@@ -21,7 +24,7 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str) -> Vec<
     let label = ["example_label"];
     let (one, two): (&[&str], &[&str]) = (&["example"], &["example", "another"]);
     let namespace = Some(("example_namespace", "default"));
-    let trials: &[(&str, Option<(&str, &str)>, Option<&[&str]>)] = match rule.place.section {
+    let trials: &[Trial<'_>] = match rule.place.section {
         Section::Rules => &[
             ("one object", namespace, Some(one)),
             ("all objects of a namespace", namespace, Some(two)),

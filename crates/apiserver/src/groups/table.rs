@@ -19,6 +19,7 @@ pub(super) struct Row<'a> {
 /// A converted object or list.
 #[derive(Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, for the length of an encoding")]
 pub(super) enum Converted<'a> {
     Table(Table<'a>),
     Metadata(PartialObjectMetadata<'a>),

@@ -398,7 +398,6 @@ fn the_reference_page_is_up_to_date() {
 const LATER: [&str; 3] = ["fatal-config-dir", "fatal-flag-13", "fatal-flag-14"];
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn recorded_command_lines_are_followed_or_refused_as_in_the_original() {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases/adapter/adapter_cases.jsonl");
