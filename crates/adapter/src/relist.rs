@@ -5,7 +5,7 @@
 //! for all sections; one that fails keeps its last good result and harms no other; a request that hangs is given up;
 //! and until a selector has ever matched something it is retried with a growing delay instead of a whole interval.
 //!
-//! **Invariant:** at most one request per selector is under way, and at most [`CONCURRENT`] in all.
+//! **Invariant:** at most one request per selector is under way, and at most `CONCURRENT` in all.
 
 use std::sync::Arc;
 use std::time::Duration;
