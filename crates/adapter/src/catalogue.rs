@@ -144,7 +144,7 @@ impl Catalogue {
                         .resolve(&resource.group, &resource.resource)
                         .is_ok_and(|found| found.namespaced);
                 let scopes: &[(bool, bool)] =
-                    if guessed && !real { &[(false, true), (true, false)] } else { &[(guessed, true)] };
+                    if guessed && !real { &[(true, true), (false, false)] } else { &[(guessed, true)] };
                 for &(namespaced, advertised) in scopes {
                     if namespaced && namespace_label.is_none() {
                         status.problem(format!(

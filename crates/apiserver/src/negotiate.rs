@@ -116,6 +116,12 @@ pub fn accept(headers: &HeaderMap) -> &str {
     headers.get(header::ACCEPT).map_or("", |value| value.to_str().unwrap_or("?"))
 }
 
+/// Whether the client accepts any of our formats, whatever their parameters ask for.
+pub fn accepts_a_format(headers: &HeaderMap) -> bool {
+    let accept = accept(headers);
+    accept.is_empty() || route_matches(accept)
+}
+
 fn route_matches(accept: &str) -> bool {
     accept.split(',').any(|clause| {
         let bare = clause.split(';').next().unwrap_or_default().trim();

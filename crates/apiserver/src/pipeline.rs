@@ -239,6 +239,7 @@ impl Pipeline {
                     group: served.group.to_owned(),
                     version: served.version.to_owned(),
                     segments: below.split('/').map(str::to_owned).collect(),
+                    undecodable: query::undecodable_path(parts.uri.path()),
                     query: raw_query.to_owned(),
                     method: parts.method.clone(),
                     headers: parts.headers.clone(),

@@ -18,6 +18,11 @@ pub fn decode_path(raw: &str) -> Result<Cow<'_, str>, BrokenEscape> {
     unescape(raw, false).ok_or(BrokenEscape)
 }
 
+/// The bytes of the decoded path when they are no UTF-8; otherwise [`decode_path`] says it all.
+pub fn undecodable_path(raw: &str) -> Option<Vec<u8>> {
+    unescaped(raw.as_bytes(), false).filter(|bytes| std::str::from_utf8(bytes).is_err())
+}
+
 /// The decoded pairs of a query in their order (Go: `url.Values`, without the errors).
 pub fn pairs(raw: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     raw.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')).filter_map(|pair| {
@@ -57,6 +62,13 @@ fn unescape(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     if !bytes.iter().any(|byte| *byte == b'%' || (plus_is_space && *byte == b'+')) {
         return Some(Cow::Borrowed(text));
     }
+    Some(Cow::Owned(match String::from_utf8(unescaped(bytes, plus_is_space)?) {
+        Ok(text) => text,
+        Err(broken) => String::from_utf8_lossy(broken.as_bytes()).into_owned(),
+    }))
+}
+
+fn unescaped(bytes: &[u8], plus_is_space: bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter();
     while let Some(byte) = rest.next() {
@@ -70,10 +82,7 @@ fn unescape(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
             _ => out.push(*byte),
         }
     }
-    Some(Cow::Owned(match String::from_utf8(out) {
-        Ok(text) => text,
-        Err(broken) => String::from_utf8_lossy(broken.as_bytes()).into_owned(),
-    }))
+    Some(out)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct ApiRequest {
     /// Segments after the version, split after percent-decoding (`pods%2Fweb` is two). Empty segments between
     /// others are kept; slashes at the end of the path count for nothing. Never empty.
     pub segments: Vec<String>,
+    /// The decoded path in bytes, when these are no UTF-8 and `segments` hold replacement characters.
+    pub undecodable: Option<Vec<u8>>,
     /// The raw query string, without `?`.
     pub query: String,
     pub method: http::Method,

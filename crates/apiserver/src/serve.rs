@@ -7,6 +7,7 @@
 //! number of connections.
 
 mod connection;
+mod fragment;
 mod limits;
 
 use std::future::Future;

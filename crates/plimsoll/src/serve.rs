@@ -46,10 +46,12 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
 async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let (file, rules) = ConfigFile::open(&settings.config).await?;
-    if (!rules.custom.is_empty() || !rules.external.is_empty())
-        && let Some(contradiction) = settings.discovery.contradiction()
-    {
-        return Err(anyhow!(contradiction));
+    if let Some(contradiction) = settings.discovery.contradiction() {
+        // Upstream looks at this for custom metrics only, and people run it so.
+        if !rules.custom.is_empty() {
+            return Err(anyhow!(contradiction));
+        }
+        tracing::warn!("{contradiction}");
     }
     reload::report(&rules);
 

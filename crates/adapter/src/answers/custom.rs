@@ -209,6 +209,8 @@ async fn fetch(
     let query = entry.rule.query(&subject).map_err(|error| {
         not_found(request, None, Why::Query { rule: entry.rule.to_string(), reason: error.to_string() })
     })?;
+    // A query that selects the namespace has been obeyed; whatever its result says of namespaces now is its own doing.
+    let foreign = namespace.filter(|_| !query.selects_namespace);
     let fail = |error| CustomError::Fetch { error };
     let result = queries
         .run_for(&entry.rule, query, request.at, request.limit)
@@ -217,7 +219,7 @@ async fn fetch(
     let what = match &*result {
         QueryResult::Vector(vector) => {
             let mut samples = Samples { selector: request.series.to_string(), ..Samples::default() };
-            samples.sort(vector, &entry.label, namespace);
+            samples.sort(vector, &entry.label, foreign);
             return Ok(samples);
         }
         QueryResult::Scalar { .. } => "a scalar",

@@ -127,6 +127,9 @@ pub async fn answer(
         objects: None,
         group_by: &[],
     };
+    // Without a namespace the matcher is left out, and only samples that say themselves where they come from tell the
+    // namespaces apart; a sum over all of them would be nobody's.
+    let everywhere = entry.namespace_label.as_deref().filter(|_| request.namespace.is_empty());
     let rule = entry.rule.to_string();
     let query = entry.rule.query(&subject).map_err(|error| ExternalError::Fetch {
         error: ExternalFetchError::Query { rule: rule.clone(), reason: error.to_string() },
@@ -145,7 +148,9 @@ pub async fn answer(
         }
         QueryResult::Vector(vector) => {
             let mut bad = 0;
-            for sample in vector {
+            for sample in
+                vector.iter().filter(|sample| everywhere.is_none_or(|label| sample.label(label).is_some()))
+            {
                 bad += usize::from(push(&mut values, Some(&sample.labels), sample.time, sample.value));
             }
             (bad, vector.len())
@@ -153,6 +158,16 @@ pub async fn answer(
         QueryResult::Matrix => return Err(unexpected("a range vector")),
         QueryResult::String => return Err(unexpected("a string")),
     };
+    if let Some(label) = everywhere
+        && values.is_empty()
+        && bad == 0
+    {
+        let metric = request.metric.to_owned();
+        return Err(ExternalError::NotFound {
+            metric,
+            why: Why::NoNamespace { rule, label: label.to_owned() },
+        });
+    }
     if bad > 0 && samples > 1 {
         return Err(ExternalError::Infinite { rule, bad, samples });
     }

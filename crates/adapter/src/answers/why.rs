@@ -30,6 +30,8 @@ pub enum Why {
     LabelMissing { rule: String, label: String, carried: Vec<String>, samples: usize },
     /// All samples belong to other namespaces.
     OtherNamespace { rule: String, samples: usize },
+    /// The request names no namespace, and no sample does.
+    NoNamespace { rule: String, label: String },
     /// No sample has a value that a quantity can carry.
     NoFiniteValue { rule: String, samples: usize },
     /// The samples belong to other objects.
@@ -86,6 +88,11 @@ impl fmt::Display for Why {
             Self::OtherNamespace { rule, samples } => write!(
                 f,
                 "all {samples} samples of {rule} belong to other namespaces: use <<.LabelMatchers>> in its metricsQuery"
+            ),
+            Self::NoNamespace { rule, label } => write!(
+                f,
+                "the request names no namespace, and no sample of {rule} carries the label `{label}` to say which it \
+                 belongs to"
             ),
             Self::NoFiniteValue { rule, samples } => write!(
                 f,

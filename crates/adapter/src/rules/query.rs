@@ -57,6 +57,8 @@ impl Names<'_> {
 pub struct Query {
     /// The text to send.
     pub text: String,
+    /// Whether the text selects the namespace itself.
+    pub selects_namespace: bool,
     /// What to send instead when the server refuses `text`: names quoted as Prometheus 3 wants them.
     pub quoted: Option<String>,
 }
@@ -95,7 +97,8 @@ pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, Query
     }
     // A bare name with an operator character in it is silently arithmetic, so it is never sent.
     if subject.series.contains(OPERATORS) {
-        return Ok(Query { text: render_as(template, subject, Style::Quoted)?, quoted: None });
+        let text = render_as(template, subject, Style::Quoted)?;
+        return Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted: None });
     }
     let odd_selector =
         subject.selector.requirements.iter().any(|requirement| !is_identifier(&requirement.key));
@@ -105,7 +108,15 @@ pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, Query
     } else {
         None
     };
-    Ok(Query { text, quoted })
+    Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted })
+}
+
+fn selects_namespace(text: &str, subject: &Subject<'_>) -> bool {
+    subject.namespace.is_some_and(|(label, namespace)| {
+        let mut matcher = String::new();
+        push_matcher(&mut matcher, &label_name(label), "=", namespace.as_bytes());
+        text.contains(&matcher)
+    })
 }
 
 /// Characters that make a bare series name a valid expression of another meaning.
@@ -185,9 +196,10 @@ fn push_matcher(matchers: &mut String, label: &str, comparison: &str, value: &[u
     let _ = write!(matchers, "{label}{comparison}{}", quote(value));
 }
 
-/// A label name as PromQL takes it: bare when it is an identifier, else quoted (Prometheus 3).
+/// A label name as PromQL takes it: bare when it is an identifier, else quoted (Prometheus 3). The empty name of a
+/// `containerLabel` that is not configured stays empty, as a trailing comma in `by (…)` is legal.
 fn label_name(label: &str) -> Cow<'_, str> {
-    if is_identifier(label) { label.into() } else { quote(label.as_bytes()).into() }
+    if label.is_empty() || is_identifier(label) { label.into() } else { quote(label.as_bytes()).into() }
 }
 
 fn is_identifier(name: &str) -> bool {

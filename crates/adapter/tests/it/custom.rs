@@ -220,7 +220,11 @@ rules:
         .into_iter()
         .map(|(resource, _, namespaced)| (resource.to_string(), namespaced))
         .collect();
-    assert_eq!(advertised, [("namespaces".to_owned(), false), ("brands.cheese.io".to_owned(), false)]);
+    assert_eq!(
+        advertised,
+        [("namespaces".to_owned(), false), ("brands.cheese.io".to_owned(), true)],
+        "discovery lists it as upstream does"
+    );
 }
 
 #[tokio::test(start_paused = true)]

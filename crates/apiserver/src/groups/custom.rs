@@ -14,10 +14,9 @@ use super::wire::{
     LabelSelector, List, ListMeta, MetricIdentifier, MetricValueV1beta1, MetricValueV1beta2, Moment,
     ObjectReference, Printed,
 };
-use super::{Context, Failure};
+use super::{Context, Failure, Refused};
 use crate::encode::Encoding;
-use crate::negotiate::Offers;
-use crate::route::Answer;
+use crate::route::{Answer, ApiRequest};
 use crate::status::Status;
 
 /// What a path names.
@@ -30,9 +29,10 @@ struct Path<'a> {
 
 pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
     let path = path(&context.request.segments)?;
-    let encoding = match context.encoding(Offers::METRIC_VALUES)? {
-        Ok(encoding) => encoding,
-        Err(refused) => return Ok(refused),
+    let wanted = match context.encoding_of_values() {
+        Ok(wanted) => wanted,
+        Err(Refused::Answer(refused)) => return Ok(refused),
+        Err(Refused::Status(status)) => return Err(status.into()),
     };
     let options = Options::parse(&context.request.query)?;
     let series = metric_selector(&context.request.query)?;
@@ -45,7 +45,7 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         target: if path.name == "*" {
             Target::All
         } else {
-            Target::One { name: path.name, raw: path.name.as_bytes() }
+            Target::One { name: path.name, raw: raw_name(context.request, &path) }
         },
         metric: path.metric,
         objects: &options.labels,
@@ -53,9 +53,22 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         at: context.now,
         limit: context.limit,
     };
-    match context.adapter.custom(&request).await {
-        Ok(found) => Ok(list(context, encoding, &path, &series, &found)),
-        Err(error) => Err(failure(error)),
+    let found = context.adapter.custom(&request).await.map_err(failure)?;
+    Ok(match wanted {
+        Ok(encoding) => list(context, encoding, &path, &series, &found),
+        Err(refused) => refused,
+    })
+}
+
+/// The name of the object in bytes, as the path has it.
+fn raw_name<'a>(request: &'a ApiRequest, path: &Path<'a>) -> &'a [u8] {
+    match &request.undecodable {
+        // Names come last but one, except in `namespaces/{ns}/metrics/{m}`.
+        Some(bytes) if path.resource != "namespaces" => {
+            let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+            bytes[..end].rsplit(|byte| *byte == b'/').nth(1).unwrap_or_default()
+        }
+        _ => path.name.as_bytes(),
     }
 }
 
@@ -67,10 +80,11 @@ fn path(segments: &[String]) -> Result<Path<'_>, Status> {
             Ok(Path { namespace: None, resource: "namespaces", name: namespace, metric })
         }
         ["namespaces", namespace, resource, name, metric]
-            if resource != "metrics"
-                && [namespace, resource, name, metric].iter().all(|part| !part.is_empty()) =>
+            if resource != "metrics" && [resource, name, metric].iter().all(|part| !part.is_empty()) =>
         {
-            Ok(Path { namespace: Some(namespace), resource, name, metric })
+            // Upstream takes an empty namespace for none, too.
+            let namespace = (!namespace.is_empty()).then_some(namespace);
+            Ok(Path { namespace, resource, name, metric })
         }
         [resource, name, metric] if [resource, name, metric].iter().all(|part| !part.is_empty()) => {
             Ok(Path { namespace: None, resource, name, metric })

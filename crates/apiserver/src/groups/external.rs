@@ -9,22 +9,20 @@ use plimsoll_adapter::answers::external::{ExternalError, ExternalRequest};
 
 use super::options::Options;
 use super::wire::{ExternalMetricValue, List, ListMeta, Moment, Printed};
-use super::{Context, EXTERNAL, Failure};
-use crate::negotiate::Offers;
+use super::{Context, EXTERNAL, Failure, Refused};
 use crate::route::Answer;
 use crate::status::Status;
 
 pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
     let segments: Vec<&str> = context.request.segments.iter().map(String::as_str).collect();
     let (namespace, metric) = match segments.as_slice() {
-        ["namespaces", namespace, metric] if !namespace.is_empty() && !metric.is_empty() => {
-            (*namespace, *metric)
-        }
+        ["namespaces", namespace, metric] if !metric.is_empty() => (*namespace, *metric),
         _ => return Err(Status::path_not_found().into()),
     };
-    let encoding = match context.encoding(Offers::METRIC_VALUES)? {
-        Ok(encoding) => encoding,
-        Err(refused) => return Ok(refused),
+    let wanted = match context.encoding_of_values() {
+        Ok(wanted) => wanted,
+        Err(Refused::Answer(refused)) => return Ok(refused),
+        Err(Refused::Status(status)) => return Err(status.into()),
     };
     let options = Options::parse(&context.request.query)?;
     if options.watch {
@@ -38,6 +36,10 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         limit: context.limit,
     };
     let found = context.adapter.external(&request).await.map_err(|error| failure(error, namespace))?;
+    let encoding = match wanted {
+        Ok(encoding) => encoding,
+        Err(refused) => return Ok(refused),
+    };
     let times: Vec<Moment> = found.values.iter().map(|value| Moment::from_unix(value.time)).collect();
     let mut answer = encoding.answer(
         StatusCode::OK,

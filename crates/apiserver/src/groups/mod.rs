@@ -23,7 +23,7 @@ use http::Method;
 use plimsoll_adapter::service::Adapter;
 
 use crate::encode::Encoding;
-use crate::negotiate::Offers;
+use crate::negotiate::{self, Offers};
 use crate::route::{Answer, ApiGroups, ApiRequest, Served};
 use crate::status::Status;
 
@@ -36,8 +36,8 @@ pub const EXTERNAL: &str = "external.metrics.k8s.io";
 /// The resource metrics group.
 pub const RESOURCE: &str = "metrics.k8s.io";
 
-/// How long a query may take: less than the server's own deadline, so that its failure can be told.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long a query may take. The server's own deadline for a request is not longer.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Answers the metrics groups from an adapter.
 pub struct MetricsGroups {
@@ -56,13 +56,30 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// How the client wants the answer of an existing path, once its method is known to be one.
+    /// How the client wants the answer of an existing path, once its method is known to be one; or the refusal.
     fn encoding(&self, offers: Offers) -> Result<Result<Encoding, Answer>, Status> {
         if self.request.method != Method::GET {
             return Err(Status::method_not_allowed());
         }
         Ok(self.request.encoding(offers))
     }
+
+    /// As [`Self::encoding`] for lists of metric values. A client that accepts a format, but only in another shape
+    /// (`as=Table`), is refused once there is an answer to write, as upstream does.
+    fn encoding_of_values(&self) -> Result<Result<Encoding, Answer>, Refused> {
+        match self.encoding(Offers::METRIC_VALUES).map_err(Refused::Status)? {
+            Err(refused) if !negotiate::accepts_a_format(&self.request.headers) => {
+                Err(Refused::Answer(refused))
+            }
+            later => Ok(later),
+        }
+    }
+}
+
+/// Why a request ends before it is looked at.
+enum Refused {
+    Status(Status),
+    Answer(Answer),
 }
 
 impl MetricsGroups {

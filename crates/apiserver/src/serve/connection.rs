@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::fragment::Escaping;
 use super::limits::Limits;
 use crate::pipeline::Pipeline;
 
@@ -97,6 +98,7 @@ pub(super) async fn serve(
     let activity = Arc::new(Activity::default());
     let service = Service { shared: Arc::new(Shared { pipeline, peer }), activity: Arc::clone(&activity) };
     let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
+    let stream = Escaping::new(stream, !http2);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut idle = tokio::time::interval(protocols.idle_timeout);
     idle.reset();
