@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::answers::Queries;
 use crate::answers::custom::{self, CustomAnswer, CustomError, CustomRequest};
 use crate::answers::external::{self, ExternalAnswer, ExternalError, ExternalRequest};
 use crate::answers::resource::{self, NodeUsage, PodUsage, ResourceError, Timing};
+use crate::answers::{Queries, Why};
 use crate::backend::Backend;
 use crate::catalogue::Catalogue;
 use crate::cluster::{ApiResource, ObjectMeta, Objects};
@@ -48,6 +48,7 @@ pub struct Adapter {
     objects: Arc<dyn Objects>,
     queries: Queries,
     relist: RelistSettings,
+    unknown_types: Notify,
 }
 
 impl Adapter {
@@ -68,6 +69,7 @@ impl Adapter {
             backend,
             objects,
             relist,
+            unknown_types: Notify::new(),
         }
     }
 
@@ -149,7 +151,21 @@ impl Adapter {
     /// See [`CustomError`].
     pub async fn custom(&self, request: &CustomRequest<'_>) -> Result<CustomAnswer, CustomError> {
         let state = self.state();
-        custom::answer(request, &state.catalogue, &state.mapper, &*self.objects, &self.queries).await
+        let answer =
+            custom::answer(request, &state.catalogue, &state.mapper, &*self.objects, &self.queries).await;
+        if let Err(
+            CustomError::NotFound { why: Why::UnknownResource { .. }, .. }
+            | CustomError::Objects { error: None },
+        ) = &answer
+        {
+            self.unknown_types.notify_one();
+        }
+        answer
+    }
+
+    /// Ready when a request has named a resource type that is not known: the cluster may have gained it.
+    pub async fn unknown_type(&self) {
+        self.unknown_types.notified().await;
     }
 
     /// Answers a request for an external metric.

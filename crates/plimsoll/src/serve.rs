@@ -99,6 +99,12 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
         () = server.run(stop) => Ok(()),
         () = adapter.run(follow_rules, cluster.discovery.resources(), unix_now) => Err(anyhow!("following the rules has ended")),
         () = file.follow(accept_rules, tell_reload, mapper) => Err(anyhow!("following the configuration file has ended")),
+        () = async {
+            loop {
+                adapter.unknown_type().await;
+                cluster.discovery.refresh();
+            }
+        } => unreachable!("it watches for ever"),
         error = first_judgement(&adapter, &path, &rules) => Err(error),
     }
 }

@@ -48,6 +48,8 @@ pub struct CustomRequest<'a> {
     pub at: f64,
     /// How long the answer may take.
     pub limit: Duration,
+    /// Whether someone will read why a value is missing, which may cost one more query.
+    pub explain: bool,
 }
 
 /// The objects' values.
@@ -143,7 +145,16 @@ pub async fn answer(
                     let values = vec![(Described::Named(name.into()), value)];
                     Ok(CustomAnswer { resource: resource.clone(), values, why: None })
                 }
-                None => Err(not_found(request, Some(name), samples.why(entry, &[name]))),
+                None => {
+                    let why = explained(
+                        samples.why(entry, &[name]),
+                        request,
+                        entry,
+                        Names::Requested(raw),
+                        queries,
+                    );
+                    Err(not_found(request, Some(name), why.await))
+                }
             }
         }
         Target::All => {
@@ -162,7 +173,12 @@ pub async fn answer(
             }
             let names: Vec<&str> = listed.iter().map(|object| &*object.name).collect();
             let samples = fetch(request, entry, Names::Listed(&names), queries).await?;
-            let why = (samples.values.len() < names.len()).then(|| samples.why(entry, &names));
+            let why = if samples.values.len() < names.len() {
+                let why = samples.why(entry, &names);
+                Some(explained(why, request, entry, Names::Listed(&names), queries).await)
+            } else {
+                None
+            };
             let values = listed
                 .iter()
                 .filter_map(|object| {
@@ -172,6 +188,36 @@ pub async fn answer(
                 .collect();
             Ok(CustomAnswer { resource: resource.clone(), values, why })
         }
+    }
+}
+
+/// Adds how old the newest sample is where there is none now, if someone will read it.
+async fn explained(
+    why: Why,
+    request: &CustomRequest<'_>,
+    entry: &CustomEntry,
+    names: Names<'_>,
+    queries: &Queries,
+) -> Why {
+    if !request.explain {
+        return why;
+    }
+    let subject = subject(request, entry, names);
+    why.with_age(&subject, queries, request.at, request.limit).await
+}
+
+fn subject<'a>(request: &CustomRequest<'a>, entry: &'a CustomEntry, names: Names<'a>) -> Subject<'a> {
+    // Metrics of namespaces name their object with the namespace label itself.
+    let namespace = match (request.namespace, &entry.namespace_label) {
+        (Some(namespace), Some(label)) => Some((&**label, namespace)),
+        _ => None,
+    };
+    Subject {
+        series: &entry.series,
+        selector: request.series,
+        namespace,
+        objects: Some((&entry.label, names)),
+        group_by: std::slice::from_ref(&entry.label),
     }
 }
 
@@ -194,23 +240,12 @@ async fn fetch(
     names: Names<'_>,
     queries: &Queries,
 ) -> Result<Samples, CustomError> {
-    // Metrics of namespaces name their object with the namespace label itself.
-    let namespace = match (request.namespace, &entry.namespace_label) {
-        (Some(namespace), Some(label)) => Some((&**label, namespace)),
-        _ => None,
-    };
-    let subject = Subject {
-        series: &entry.series,
-        selector: request.series,
-        namespace,
-        objects: Some((&entry.label, names)),
-        group_by: &[&entry.label],
-    };
+    let subject = subject(request, entry, names);
     let query = entry.rule.query(&subject).map_err(|error| {
         not_found(request, None, Why::Query { rule: entry.rule.to_string(), reason: error.to_string() })
     })?;
     // A query that selects the namespace has been obeyed; whatever its result says of namespaces now is its own doing.
-    let foreign = namespace.filter(|_| !query.selects_namespace);
+    let foreign = subject.namespace.filter(|_| !query.selects_namespace);
     let fail = |error| CustomError::Fetch { error };
     let result = queries
         .run_for(&entry.rule, query, request.at, request.limit)

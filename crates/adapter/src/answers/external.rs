@@ -30,6 +30,8 @@ pub struct ExternalRequest<'a> {
     pub at: f64,
     /// How long the answer may take.
     pub limit: Duration,
+    /// Whether someone will read why a value is missing, which may cost one more query.
+    pub explain: bool,
 }
 
 /// One value of an external metric.
@@ -178,7 +180,12 @@ pub async fn answer(
         Some(Why::NoFiniteValue { rule, samples: bad })
     } else {
         let selector = request.selector.to_string();
-        Some(Why::NoSamples { rule, series: entry.series.to_string(), selector })
+        let why = Why::NoSamples { rule, series: entry.series.to_string(), selector };
+        Some(if request.explain {
+            why.with_age(&subject, queries, request.at, request.limit).await
+        } else {
+            why
+        })
     };
     Ok(ExternalAnswer { values, why, found_as })
 }

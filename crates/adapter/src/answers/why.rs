@@ -6,8 +6,14 @@
 //! age in seconds, or each event of an HPA would be a new one.
 
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use super::Queries;
+use crate::backend::QueryResult;
 use crate::catalogue::Catalogue;
+use crate::rules::query::{self, Subject};
+use crate::template::Template;
 
 /// Why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub enum Why {
     Query { rule: String, reason: String },
     /// The query has no result.
     NoSamples { rule: String, series: String, selector: String },
+    /// The query has no result now; the newest sample within the last hour is this many minutes old.
+    Stale { rule: String, series: String, minutes: u32 },
     /// The result does not say which object a sample belongs to.
     LabelMissing { rule: String, label: String, carried: Vec<String>, samples: usize },
     /// All samples belong to other namespaces.
@@ -76,6 +84,11 @@ impl fmt::Display for Why {
                     write!(f, ": check that series with `{selector}` exist")
                 }
             }
+            Self::Stale { rule, series, minutes } => write!(
+                f,
+                "the newest sample of `{series}` for {rule} is about {minutes} minutes old: check that its target is \
+                 still scraped"
+            ),
             Self::LabelMissing { rule, label, carried, samples } => {
                 write!(f, "the query of {rule} gives {samples} samples without the label `{label}`")?;
                 if carried.is_empty() {
@@ -115,6 +128,47 @@ impl fmt::Display for Why {
             }
         }
     }
+}
+
+/// Older than this, Prometheus does not count a sample as current any more (its default look-back).
+const LOOK_BACK: f64 = 300.0;
+
+/// How long the search for the newest sample may take.
+const AGE_LIMIT: Duration = Duration::from_secs(2);
+
+impl Why {
+    /// Where the query of `subject` has no result, looks for the newest sample within the hour before `at`.
+    pub(super) async fn with_age(
+        self,
+        subject: &Subject<'_>,
+        queries: &Queries,
+        at: f64,
+        limit: Duration,
+    ) -> Self {
+        let Self::NoSamples { rule, series, selector } = self else { return self };
+        let age = match age_query(subject) {
+            Some(query) => queries.run(query, at, limit.min(AGE_LIMIT)).await.ok(),
+            None => None,
+        };
+        match age.as_deref() {
+            Some(QueryResult::Vector(vector)) => match vector.first().and_then(|sample| sample.value) {
+                // Whole minutes, at most an hour, so that events of an HPA stay alike for a while.
+                Some(age) if age > LOOK_BACK => {
+                    Self::Stale { rule, series, minutes: (age / 60.0).clamp(5.0, 60.0) as u32 }
+                }
+                _ => Self::NoSamples { rule, series, selector },
+            },
+            _ => Self::NoSamples { rule, series, selector },
+        }
+    }
+}
+
+fn age_query(subject: &Subject<'_>) -> Option<String> {
+    static TEMPLATE: OnceLock<Option<Template>> = OnceLock::new();
+    const TEXT: &str = "time() - max(max_over_time(timestamp(<<.Series>>{<<.LabelMatchers>>})[1h:1m]))";
+    let template = TEMPLATE.get_or_init(|| Template::parse("age", TEXT).ok()).as_ref()?;
+    let query = query::render(template, subject).ok()?;
+    Some(query.quoted.unwrap_or(query.text))
 }
 
 /// One sentence on why no rule makes a metric: which rules saw series at all.

@@ -26,7 +26,7 @@ pub struct Subject<'a> {
     /// The label of the described objects and their names.
     pub objects: Option<(&'a str, Names<'a>)>,
     /// The labels that `GroupBy` names.
-    pub group_by: &'a [&'a str],
+    pub group_by: &'a [Box<str>],
 }
 
 /// The names of the described objects.

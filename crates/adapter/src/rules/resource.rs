@@ -110,7 +110,7 @@ impl ResourceRule {
             selector: &Selector::default(),
             namespace: Some((namespace_label, namespace)),
             objects: Some((pod, Names::Listed(pods))),
-            group_by: &[pod, &self.container_label],
+            group_by: &[pod.into(), self.container_label.as_str().into()],
         };
         query::render(template, &subject)
     }
@@ -127,7 +127,7 @@ impl ResourceRule {
             selector: &Selector::default(),
             namespace: None,
             objects: Some((node, Names::Listed(nodes))),
-            group_by: &[node],
+            group_by: &[node.into()],
         };
         query::render(template, &subject)
     }

@@ -21,7 +21,7 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str) -> Vec<
     let mut found = Vec::new();
     let selector = Selector::default();
     let series = "example_series";
-    let label = ["example_label"];
+    let label: [Box<str>; 1] = ["example_label".into()];
     let (one, two): (&[&str], &[&str]) = (&["example"], &["example", "another"]);
     let namespace = Some(("example_namespace", "default"));
     let trials: &[Trial<'_>] = match rule.place.section {
@@ -37,7 +37,7 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str) -> Vec<
             series,
             selector: &selector,
             namespace,
-            objects: objects.map(|names| (label[0], Names::Listed(names))),
+            objects: objects.map(|names| (&*label[0], Names::Listed(names))),
             group_by: if objects.is_some() { &label } else { &[] },
         };
         let Err(error) = rule.query(&subject) else { continue };

@@ -337,3 +337,19 @@ rules:
         "a bare http-load would be a subtraction"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_series_that_is_no_longer_scraped_tells_the_age_of_its_newest_sample_to_people() {
+    let mut world = World::start(RULE, SERIES).await;
+    let age =
+        r#"time() - max(max_over_time(timestamp(requests_total{namespace="default",pod="web-1"})[1h:1m]))"#;
+    world.prometheus.answer(age, vector(&[("", 754.0)]));
+    let _ = world.custom("pods", "web-1", "requests_per_second").await.unwrap_err();
+    assert_eq!(world.prometheus.take_queries(), [ONE], "nobody reads: one query");
+    world.explain = true;
+    assert_eq!(
+        why(world.custom("pods", "web-1", "requests_per_second").await.unwrap_err()),
+        "the newest sample of `requests_total` for rule 1 of rules (requests_total) is about 12 minutes old: check that \
+         its target is still scraped"
+    );
+}

@@ -106,6 +106,8 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     pub resources: watch::Sender<Arc<Vec<ApiResource>>>,
     pub rules: watch::Sender<Arc<RuleSet>>,
+    /// Whether requests are made for someone who reads reasons.
+    pub explain: bool,
 }
 
 pub fn rules(config: &str) -> Arc<RuleSet> {
@@ -201,7 +203,7 @@ impl World {
         let (resources, follow_resources) = watch::channel(Arc::new(cluster()));
         let running = Arc::clone(&adapter);
         tokio::spawn(async move { running.run(follow_rules, follow_resources, || NOW).await });
-        Self { adapter, prometheus, inventory, resources, rules }
+        Self { adapter, prometheus, inventory, resources, rules, explain: false }
     }
 
     /// Waits until `condition` holds after some change of the adapter's state.
@@ -243,6 +245,7 @@ impl World {
             series: &parse(series),
             at: NOW,
             limit: Duration::from_secs(5),
+            explain: self.explain,
         };
         self.adapter.custom(&request).await
     }
@@ -254,6 +257,7 @@ impl World {
             selector: &Selector::parse(selector).expect("a selector"),
             at: NOW,
             limit: Duration::from_secs(5),
+            explain: self.explain,
         };
         self.adapter.external(&request).await
     }

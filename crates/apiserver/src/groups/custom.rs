@@ -9,6 +9,7 @@ use http::StatusCode;
 use plimsoll_adapter::answers::custom::{CustomAnswer, CustomError, CustomRequest, Target};
 use plimsoll_model::selector::Selector;
 
+use super::explain;
 use super::options::{Options, metric_selector};
 use super::wire::{
     LabelSelector, List, ListMeta, MetricIdentifier, MetricValueV1beta1, MetricValueV1beta2, Moment,
@@ -52,6 +53,7 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         series: &series,
         at: context.now,
         limit: context.limit,
+        explain: explain::shown_to_people(&context.request.headers),
     };
     let found = context.adapter.custom(&request).await.map_err(failure)?;
     Ok(match wanted {

@@ -21,7 +21,7 @@ pub(super) fn extend(status: &mut Status, why: &str, headers: &HeaderMap) {
 }
 
 /// client-go's default user agent is `{program}/{version} ({os}/{arch}) kubernetes/{commit}`.
-fn shown_to_people(headers: &HeaderMap) -> bool {
+pub(super) fn shown_to_people(headers: &HeaderMap) -> bool {
     headers
         .get(USER_AGENT)
         .and_then(|agent| agent.to_str().ok())

@@ -7,6 +7,7 @@
 use http::StatusCode;
 use plimsoll_adapter::answers::external::{ExternalError, ExternalRequest};
 
+use super::explain;
 use super::options::Options;
 use super::wire::{ExternalMetricValue, List, ListMeta, Moment, Printed};
 use super::{Context, EXTERNAL, Failure, Refused};
@@ -34,6 +35,7 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         selector: &options.labels,
         at: context.now,
         limit: context.limit,
+        explain: explain::shown_to_people(&context.request.headers),
     };
     let found = context.adapter.external(&request).await.map_err(|error| failure(error, namespace))?;
     let encoding = match wanted {
