@@ -1,0 +1,252 @@
+//! Label matchers: which values of a label a selector asks for.
+//!
+//! Not the index that uses them. A label that a series does not carry has the empty value.
+//!
+//! **Invariant:** a matcher that exists is compiled and within bounds; matching never fails.
+
+use std::fmt;
+
+use crate::{labels, quote};
+
+/// Longest pattern that is compiled, in bytes.
+pub const MAX_PATTERN: usize = 16 * 1024;
+/// Most memory that one compiled pattern may take, in bytes.
+const MAX_COMPILED: usize = 4 << 20;
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`, anchored at both ends; `.` matches a newline too
+    Regex,
+    /// `!~`
+    NotRegex,
+}
+
+impl MatchOp {
+    /// The operator as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+/// One condition on one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    name: Box<str>,
+    op: MatchOp,
+    value: Box<str>,
+    test: Test,
+}
+
+/// What decides whether a value matches, before a negation.
+#[derive(Debug, Clone)]
+enum Test {
+    /// The value itself, of an equality or of a pattern without any special character.
+    Literal,
+    /// A pattern that is a list of literals: `a|b|c`.
+    OneOf(Box<[Box<str>]>),
+    Regex(regex::Regex),
+}
+
+/// Why a matcher cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum MatcherError {
+    /// The pattern is no regular expression.
+    #[error("error parsing regexp: {problem} in {pattern:?}")]
+    Pattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The pattern is longer, or grows larger, than a matcher may be.
+    #[error(
+        "regular expression {pattern:?}… is too large ({what}); match fewer alternatives, or a common prefix of them"
+    )]
+    TooLarge {
+        /// The first characters of the pattern.
+        pattern: String,
+        /// The bound that it passes.
+        what: String,
+    },
+}
+
+impl Matcher {
+    /// Compiles a matcher.
+    pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Self, MatcherError> {
+        let test = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Test::Literal,
+            MatchOp::Regex | MatchOp::NotRegex => compile(value)?,
+        };
+        Ok(Self { name: name.into(), op, value: value.into(), test })
+    }
+
+    /// A matcher for one exact value.
+    pub fn equal(name: &str, value: &str) -> Self {
+        Self { name: name.into(), op: MatchOp::Equal, value: value.into(), test: Test::Literal }
+    }
+
+    /// The label's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How the matcher compares.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// The value or pattern as it was written.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a value (empty for an absent label) satisfies the matcher.
+    pub fn matches(&self, value: &str) -> bool {
+        let hit = match &self.test {
+            Test::Literal => *self.value == *value,
+            Test::OneOf(values) => values.iter().any(|candidate| **candidate == *value),
+            Test::Regex(regex) => regex.is_match(value),
+        };
+        hit != matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+
+    /// Whether a series without the label satisfies the matcher.
+    pub fn matches_absent(&self) -> bool {
+        self.matches("")
+    }
+
+    /// The only values that can satisfy the matcher, where they can be listed: an index need not be scanned then.
+    pub fn listed_values(&self) -> Option<Vec<&str>> {
+        match (self.op, &self.test) {
+            (MatchOp::Equal | MatchOp::Regex, Test::Literal) => Some(vec![&self.value]),
+            (MatchOp::Regex, Test::OneOf(values)) => Some(values.iter().map(AsRef::as_ref).collect()),
+            _ => None,
+        }
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.op == other.op && self.name == other.name && self.value == other.value
+    }
+}
+
+impl Eq for Matcher {}
+
+impl std::hash::Hash for Matcher {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.op.hash(state);
+        self.value.hash(state);
+    }
+}
+
+impl fmt::Display for Matcher {
+    /// `name="value"` (Prometheus: `Matcher.String`).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if labels::is_plain_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            f.write_str(&quote::quote(self.name.as_bytes()))?;
+        }
+        write!(f, "{}{}", self.op.as_str(), quote::quote(self.value.as_bytes()))
+    }
+}
+
+fn compile(pattern: &str) -> Result<Test, MatcherError> {
+    let start = || pattern.chars().take(40).collect::<String>();
+    if pattern.len() > MAX_PATTERN {
+        let what = format!("{} bytes, at most {MAX_PATTERN} are read", pattern.len());
+        return Err(MatcherError::TooLarge { pattern: start(), what });
+    }
+    let plain = |text: &str| !text.bytes().any(|byte| br"\.+*?()|[]{}^$".contains(&byte));
+    if plain(pattern) {
+        return Ok(Test::Literal);
+    }
+    if pattern.split('|').all(plain) {
+        return Ok(Test::OneOf(pattern.split('|').map(Into::into).collect()));
+    }
+    // Compiled on its own first: wrapped, an unbalanced `a)(b` would become balanced.
+    regex_syntax_check(pattern)?;
+    regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        .size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_COMPILED)
+        .build()
+        .map(Test::Regex)
+        .map_err(|error| failure(pattern, &error))
+}
+
+fn regex_syntax_check(pattern: &str) -> Result<(), MatcherError> {
+    regex::RegexBuilder::new(pattern)
+        .size_limit(MAX_COMPILED)
+        .build()
+        .map(drop)
+        .map_err(|error| failure(pattern, &error))
+}
+
+fn failure(pattern: &str, error: &regex::Error) -> MatcherError {
+    match error {
+        regex::Error::CompiledTooBig(limit) => MatcherError::TooLarge {
+            pattern: pattern.chars().take(40).collect(),
+            what: format!("compiled it takes more than {limit} bytes"),
+        },
+        error => MatcherError::Pattern {
+            pattern: pattern.to_owned(),
+            problem: error
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or("syntax")
+                .trim_start_matches("error: ")
+                .to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regex(pattern: &str) -> Matcher {
+        Matcher::new("a", MatchOp::Regex, pattern).unwrap()
+    }
+
+    #[test]
+    fn a_pattern_is_anchored_at_both_ends_and_its_dot_matches_a_newline() {
+        assert!(regex("b.*d").matches("b\nd"));
+        assert!(!regex("b.d").matches("abcde"));
+        assert!(regex("a|b").matches("b"));
+        assert!(!regex("a|b").matches("ab"));
+        assert!(regex("").matches(""));
+    }
+
+    #[test]
+    fn a_negated_matcher_is_satisfied_by_an_absent_label() {
+        assert!(Matcher::new("a", MatchOp::NotEqual, "x").unwrap().matches_absent());
+        assert!(Matcher::new("a", MatchOp::NotRegex, "x.*").unwrap().matches_absent());
+        assert!(!Matcher::new("a", MatchOp::NotRegex, ".*").unwrap().matches_absent());
+    }
+
+    #[test]
+    fn the_values_of_a_list_of_alternatives_are_known() {
+        assert_eq!(regex("a|b").listed_values(), Some(vec!["a", "b"]));
+        assert_eq!(regex("a.*").listed_values(), None);
+    }
+
+    #[test]
+    fn a_pattern_that_would_only_balance_inside_the_anchors_is_refused() {
+        assert!(matches!(Matcher::new("a", MatchOp::Regex, "a)(b"), Err(MatcherError::Pattern { .. })));
+        let long = "x".repeat(MAX_PATTERN + 1);
+        assert!(matches!(Matcher::new("a", MatchOp::Regex, &long), Err(MatcherError::TooLarge { .. })));
+    }
+}
