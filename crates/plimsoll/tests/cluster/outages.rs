@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::space::{STEP, Space};
 
+/// How long the aggregator may take to look at all APIServices; its checks have 5 s each.
+const RECHECK: Duration = Duration::from_secs(6);
 /// How many HPAs live through the restart.
 const AUTOSCALERS: usize = 20;
 /// How long Prometheus is away: many turns of the HPA controller (one each second), and longer
@@ -26,17 +28,25 @@ pub async fn a_namespace_can_be_deleted_while_prometheus_is_down(space: &Space) 
     let mut prometheus = cluster.prometheus.lock().await;
     prometheus.kill();
     let gone = async {
+        // The aggregator looks again whenever an APIService changes; else only every half minute.
+        for version in &SERVED {
+            let note = ["annotate", "--overwrite", "apiservice", &version.name(), "test=outage"];
+            cluster.kubectl().print(&note).await?;
+        }
+        throughout("all APIServices stay Available", RECHECK, async || {
+            for version in &SERVED {
+                available(cluster, version).await?;
+            }
+            Ok(())
+        })
+        .await?;
         space.delete().await?;
         eventually("the namespace is gone", STEP, async || {
             let namespaces = cluster.kubectl().print(&["get", "namespaces", "-o", "name"]).await?;
             ensure!(!namespaces.lines().any(|line| line == format!("namespace/{}", space.name)), "it is not");
             Ok(())
         })
-        .await?;
-        for version in &SERVED {
-            available(cluster, version).await?;
-        }
-        Ok(())
+        .await
     }
     .await;
     prometheus.resume().await?;
