@@ -3,6 +3,7 @@
 //! **Invariant:** a task says what it runs, and leaves nothing running behind.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
+mod bench;
 mod demo;
 
 use std::process::ExitCode;
@@ -16,6 +17,9 @@ use plimsoll_testkit::app;
 enum Task {
     /// Walk from a real Prometheus to a real HPA decision on a real control plane, in about a minute.
     Demo(demo::Options),
+    /// Measure how fast, how small and how soon the programs are.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -24,6 +28,7 @@ fn main() -> ExitCode {
     }
     let result = match Task::parse() {
         Task::Demo(options) => demo::run(&options),
+        Task::Bench(bench) => bench::run(&bench),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
