@@ -4,7 +4,8 @@
 //! [`cluster::Cluster`] starts etcd, kube-apiserver, kube-controller-manager and Prometheus,
 //! [`node`] runs pods as processes, [`targets`] tells Prometheus of them, and
 //! [`adapter`] runs `plimsoll serve` behind real APIServices. Nothing in here decides how many
-//! replicas there should be: that is the real controller's work.
+//! replicas there should be: that is the real controller's work. [`fakes`] stand in for Prometheus
+//! and the API server where a test wants them to do something that the real ones rarely do.
 //!
 //! **Invariant:** nothing started here outlives the program that started it, however that program ends.
 
@@ -13,6 +14,7 @@ pub mod app;
 pub mod certificates;
 pub mod cluster;
 pub mod controlplane;
+pub mod fakes;
 pub mod kubeconfig;
 pub mod kubectl;
 pub mod node;

@@ -1,0 +1,9 @@
+//! The built program against fakes: advice, bad input, reload, and where it does better than the original.
+//!
+//! Which row of which list is shown where stands at the head of each module.
+
+mod advice;
+mod better;
+mod life;
+mod recorded;
+mod stand;
