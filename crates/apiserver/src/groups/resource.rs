@@ -17,11 +17,10 @@ use plimsoll_model::selector::Selector;
 use super::options::Options;
 use super::table::{self, Row};
 use super::wire::{
-    ContainerMetrics, List, ListMeta, Moment, NodeMetrics, ObjectMeta, PodMetrics, Printed, TypeMeta, Usage,
-    Wire,
+    ContainerMetrics, List, ListMeta, Measured, Moment, ObjectMeta, Printed, TypeMeta, Usage, UsageMetrics,
 };
 use super::{Context, Failure, RESOURCE};
-use crate::encode::{Encoding, KubeObject};
+use crate::encode::Encoding;
 use crate::negotiate::Offers;
 use crate::route::Answer;
 use crate::status::Status;
@@ -111,11 +110,8 @@ fn filtered(objects: Vec<Arc<Object>>, options: &Options) -> Vec<Arc<Object>> {
     kept
 }
 
-/// Usage of a kind of object, and how it is written.
-trait Measured {
-    type Written<'a>: Wire + KubeObject
-    where
-        Self: 'a;
+/// Usage of a kind of object.
+trait Measurable {
     /// The kind of one object's metrics.
     const KIND: &'static str;
     /// The kind of a list of them.
@@ -125,25 +121,10 @@ trait Measured {
     /// Unix time in seconds of the earliest sample.
     fn time(&self) -> f64;
     fn totals(&self) -> (Milli, MilliBytes);
-    fn written<'a>(&'a self, frame: Frame<'a>) -> Self::Written<'a>;
+    fn measured(&self) -> Measured<'_>;
 }
 
-/// What pods and nodes have in common.
-struct Frame<'a> {
-    r#type: Option<TypeMeta>,
-    metadata: ObjectMeta<'a>,
-    timestamp: &'a Moment,
-    window: &'a Window,
-}
-
-/// The window of all values, printed once.
-struct Window {
-    nanoseconds: i64,
-    printed: String,
-}
-
-impl Measured for PodUsage {
-    type Written<'a> = PodMetrics<'a>;
+impl Measurable for PodUsage {
     const KIND: &'static str = "PodMetrics";
     const LIST: &'static str = "PodMetricsList";
 
@@ -161,28 +142,17 @@ impl Measured for PodUsage {
         })
     }
 
-    fn written<'a>(&'a self, frame: Frame<'a>) -> PodMetrics<'a> {
-        let containers = self
-            .containers
-            .iter()
-            .map(|(name, cpu, memory)| ContainerMetrics {
-                name,
-                usage: Usage { cpu: Printed(*cpu), memory: Printed(*memory) },
-            })
-            .collect();
-        PodMetrics {
-            r#type: frame.r#type,
-            metadata: frame.metadata,
-            timestamp: frame.timestamp,
-            window: &frame.window.printed,
-            containers,
-            window_nanoseconds: frame.window.nanoseconds,
-        }
+    fn measured(&self) -> Measured<'_> {
+        Measured::Containers(
+            self.containers
+                .iter()
+                .map(|(name, cpu, memory)| ContainerMetrics { name, usage: usage(*cpu, *memory) })
+                .collect(),
+        )
     }
 }
 
-impl Measured for NodeUsage {
-    type Written<'a> = NodeMetrics<'a>;
+impl Measurable for NodeUsage {
     const KIND: &'static str = "NodeMetrics";
     const LIST: &'static str = "NodeMetricsList";
 
@@ -198,16 +168,19 @@ impl Measured for NodeUsage {
         (self.cpu, self.memory)
     }
 
-    fn written<'a>(&'a self, frame: Frame<'a>) -> NodeMetrics<'a> {
-        NodeMetrics {
-            r#type: frame.r#type,
-            metadata: frame.metadata,
-            timestamp: frame.timestamp,
-            window: &frame.window.printed,
-            usage: Usage { cpu: Printed(self.cpu), memory: Printed(self.memory) },
-            window_nanoseconds: frame.window.nanoseconds,
-        }
+    fn measured(&self) -> Measured<'_> {
+        Measured::Usage(usage(self.cpu, self.memory))
     }
+}
+
+fn usage(cpu: Milli, memory: MilliBytes) -> Usage {
+    Usage { cpu: Printed(cpu), memory: Printed(memory) }
+}
+
+/// The window of all values, printed once.
+struct Window {
+    nanoseconds: i64,
+    printed: String,
 }
 
 /// How usage is written for one request.
@@ -223,22 +196,18 @@ impl<'a> Page<'a> {
         Self { encoding, now, window: Window { nanoseconds, printed: format_go(nanoseconds) } }
     }
 
-    fn list<U: Measured>(&self, usage: &[U]) -> Answer {
+    fn list<U: Measurable>(&self, usage: &[U]) -> Answer {
         if let Some(conversion) = self.encoding.conversion {
             let rows = usage.iter().map(|usage| self.row(usage)).collect();
             return self.encoding.answer(StatusCode::OK, &table::converted(conversion, rows));
         }
         let times: Vec<Moment> = usage.iter().map(|usage| Moment::from_unix(usage.time())).collect();
-        let items: Vec<U::Written<'_>> = usage
-            .iter()
-            .zip(&times)
-            .map(|(usage, time)| usage.written(self.frame(usage, time, None)))
-            .collect();
+        let items = usage.iter().zip(&times).map(|(usage, time)| self.metrics(usage, time, None)).collect();
         let list = List { kind: U::LIST, api_version: VERSION, metadata: ListMeta {}, items };
         self.encoding.answer(StatusCode::OK, &list)
     }
 
-    fn one<U: Measured>(&self, usage: &U) -> Answer {
+    fn one<U: Measurable>(&self, usage: &U) -> Answer {
         if let Some(conversion) = self.encoding.conversion {
             return self
                 .encoding
@@ -246,19 +215,26 @@ impl<'a> Page<'a> {
         }
         let time = Moment::from_unix(usage.time());
         let kind = TypeMeta { kind: U::KIND, api_version: VERSION };
-        self.encoding.answer(StatusCode::OK, &usage.written(self.frame(usage, &time, Some(kind))))
+        self.encoding.answer(StatusCode::OK, &self.metrics(usage, &time, Some(kind)))
     }
 
-    fn frame<'b, U: Measured>(
+    fn metrics<'b, U: Measurable>(
         &'b self,
         usage: &'b U,
         timestamp: &'b Moment,
         r#type: Option<TypeMeta>,
-    ) -> Frame<'b> {
-        Frame { r#type, metadata: self.metadata(usage.object()), timestamp, window: &self.window }
+    ) -> UsageMetrics<'b> {
+        UsageMetrics {
+            r#type,
+            metadata: self.metadata(usage.object()),
+            timestamp,
+            window: &self.window.printed,
+            measured: usage.measured(),
+            window_nanoseconds: self.window.nanoseconds,
+        }
     }
 
-    fn row<'b, U: Measured>(&'b self, usage: &'b U) -> Row<'b> {
+    fn row<'b, U: Measurable>(&'b self, usage: &'b U) -> Row<'b> {
         let (cpu, memory) = usage.totals();
         Row {
             metadata: self.metadata(usage.object()),

@@ -296,17 +296,28 @@ pub struct TypeMeta {
     pub api_version: &'static str,
 }
 
-/// `PodMetrics` of `metrics.k8s.io/v1beta1`.
+/// `PodMetrics` or `NodeMetrics` of `metrics.k8s.io/v1beta1`.
 #[derive(Debug, Clone, Serialize)]
-pub struct PodMetrics<'a> {
+pub struct UsageMetrics<'a> {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub r#type: Option<TypeMeta>,
     pub metadata: ObjectMeta<'a>,
     pub timestamp: &'a Moment,
     pub window: &'a str,
-    pub containers: Vec<ContainerMetrics<'a>>,
+    #[serde(flatten)]
+    pub measured: Measured<'a>,
     #[serde(skip)]
     pub window_nanoseconds: i64,
+}
+
+/// What tells pods from nodes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measured<'a> {
+    /// The containers of a pod.
+    Containers(Vec<ContainerMetrics<'a>>),
+    /// The usage of a node.
+    Usage(Usage),
 }
 
 /// The usage of one container.
@@ -316,55 +327,13 @@ pub struct ContainerMetrics<'a> {
     pub usage: Usage,
 }
 
-impl KubeObject for PodMetrics<'_> {
+impl KubeObject for UsageMetrics<'_> {
     fn kind(&self) -> &str {
-        "PodMetrics"
-    }
-
-    fn api_version(&self) -> &str {
-        "metrics.k8s.io/v1beta1"
-    }
-
-    fn protobuf(&self) -> Option<Vec<u8>> {
-        let mut message = Message::default();
-        self.write(&mut message);
-        Some(message.into_bytes())
-    }
-}
-
-impl Wire for PodMetrics<'_> {
-    fn write(&self, message: &mut Message) {
-        message.message(1, |metadata| self.metadata.write(metadata));
-        self.timestamp.write(2, message);
-        message.message(3, |window| {
-            window.int64(1, self.window_nanoseconds);
-        });
-        for container in &self.containers {
-            message.message(4, |inner| {
-                inner.string(1, container.name);
-                container.usage.write(2, inner);
-            });
+        match self.measured {
+            Measured::Containers(_) => "PodMetrics",
+            Measured::Usage(_) => "NodeMetrics",
         }
     }
-}
-
-/// `NodeMetrics` of `metrics.k8s.io/v1beta1`.
-#[derive(Debug, Clone, Serialize)]
-pub struct NodeMetrics<'a> {
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub r#type: Option<TypeMeta>,
-    pub metadata: ObjectMeta<'a>,
-    pub timestamp: &'a Moment,
-    pub window: &'a str,
-    pub usage: Usage,
-    #[serde(skip)]
-    pub window_nanoseconds: i64,
-}
-
-impl KubeObject for NodeMetrics<'_> {
-    fn kind(&self) -> &str {
-        "NodeMetrics"
-    }
 
     fn api_version(&self) -> &str {
         "metrics.k8s.io/v1beta1"
@@ -377,14 +346,24 @@ impl KubeObject for NodeMetrics<'_> {
     }
 }
 
-impl Wire for NodeMetrics<'_> {
+impl Wire for UsageMetrics<'_> {
     fn write(&self, message: &mut Message) {
         message.message(1, |metadata| self.metadata.write(metadata));
         self.timestamp.write(2, message);
         message.message(3, |window| {
             window.int64(1, self.window_nanoseconds);
         });
-        self.usage.write(4, message);
+        match &self.measured {
+            Measured::Usage(usage) => usage.write(4, message),
+            Measured::Containers(containers) => {
+                for container in containers {
+                    message.message(4, |inner| {
+                        inner.string(1, container.name);
+                        container.usage.write(2, inner);
+                    });
+                }
+            }
+        }
     }
 }
 

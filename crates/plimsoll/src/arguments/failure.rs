@@ -82,9 +82,6 @@ fn shown(value: &str) -> String {
 pub(super) fn printable(error: clap::Error) -> Result<String, ArgumentsError> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(ArgumentsError::new(error.render().to_string()))
-        }
         _ => Err(of(&error)),
     }
 }

@@ -79,10 +79,7 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation,
             let settings = serve::settings(flags, matches, &mut warnings)?;
             Ok(Invocation::Serve { settings: Box::new(settings), warnings })
         }
-        _ => {
-            Err(ArgumentsError::new("no command is given")
-                .with_fix("`plimsoll serve --help` lists the flags"))
-        }
+        _ => Err(ArgumentsError::new("no command is given").with_fix("`plimsoll --help` lists the commands")),
     }
 }
 

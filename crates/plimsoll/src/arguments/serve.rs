@@ -53,8 +53,6 @@ pub(super) fn command() -> Command {
     Command::new("plimsoll")
         .about("Turns Prometheus metrics into Kubernetes autoscaling")
         .version(env!("CARGO_PKG_VERSION"))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(serve)
 }

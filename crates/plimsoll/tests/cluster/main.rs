@@ -12,6 +12,7 @@
 mod discovery;
 mod outages;
 mod permission;
+mod reasons;
 mod scaling;
 mod space;
 mod top;
@@ -99,6 +100,8 @@ tests! {
     InCompany top::nodes_show_what_their_pods_use,
     InCompany permission::a_stranger_may_not_read_metrics,
     InCompany permission::a_role_on_the_pods_subresource_is_enough,
+    InCompany reasons::describe_says_which_link_is_missing,
+    InCompany reasons::get_raw_says_which_link_is_missing,
     Alone outages::a_namespace_can_be_deleted_while_prometheus_is_down,
     Alone outages::a_restart_of_prometheus_takes_no_replicas_away,
 }
