@@ -3,7 +3,7 @@
 //! The wiring of the process, readable from top to bottom: configuration → back-end and cluster → adapter → groups →
 //! server.
 //!
-//! **Invariant:** the server answers before Prometheus or the Kubernetes API have; what depends on these says so.
+//! **Invariant:** nothing waits for Prometheus; the Kubernetes API is waited for only to learn whose certificates count.
 
 mod connect;
 mod debug;
