@@ -12,6 +12,10 @@ use plimsoll::{logging, serve};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Where the system gives huge pages to everybody, each new corner of the heap would cost two megabytes. A kernel
+    // that does not know the call gives more memory than is needed, nothing worse.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail("another TLS provider is installed already", 70);
     }
