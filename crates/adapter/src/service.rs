@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** readers never wait: each takes the current [`State`] and keeps it for the length of a request.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -96,7 +97,10 @@ impl Adapter {
         clock: impl Fn() -> f64,
     ) {
         let mut listings = self.state().listings.clone();
-        let mut mapper = Arc::new(RestMapper::new(resources.borrow_and_update().to_vec()));
+        let learn = |resources: &mut watch::Receiver<Arc<Vec<ApiResource>>>| {
+            Arc::new(RestMapper::new(resources.borrow_and_update().to_vec()))
+        };
+        let mut mapper = learn(&mut resources);
         loop {
             let current = Arc::clone(&rules.borrow_and_update());
             listings.retain(&current.selectors(), Instant::now());
@@ -115,20 +119,35 @@ impl Adapter {
                 },
                 changed = resources.changed() => match changed {
                     Ok(()) => {
-                        mapper = Arc::new(RestMapper::new(resources.borrow_and_update().to_vec()));
+                        mapper = learn(&mut resources);
                         continue;
                     }
                     Err(_) => return,
                 },
             }
-            // Changes of rules or types end a listing under way; what has been answered until then is kept.
-            tokio::select! {
-                () = relist(&*self.backend, &mut listings, &self.relist, clock(), |listings| {
-                    self.publish(&current, &mapper, listings);
-                }) => {}
-                _ = rules.changed() => rules.mark_changed(),
-                _ = resources.changed() => {
-                    mapper = Arc::new(RestMapper::new(resources.borrow_and_update().to_vec()));
+            // New rules end a listing under way, and what has been answered until then is kept. New types do not: no
+            // question depends on them, and in a cluster whose types change often a slow listing would never end.
+            let known = Mutex::new(Arc::clone(&mapper));
+            let listing = relist(&*self.backend, &mut listings, &self.relist, clock(), |listings| {
+                let mapper = Arc::clone(&known.lock().unwrap_or_else(PoisonError::into_inner));
+                self.publish(&current, &mapper, listings);
+            });
+            let mut listing = pin!(listing);
+            loop {
+                tokio::select! {
+                    () = listing.as_mut() => break,
+                    _ = rules.changed() => {
+                        rules.mark_changed();
+                        break;
+                    }
+                    changed = resources.changed() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                        mapper = learn(&mut resources);
+                        *known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&mapper);
+                        self.publish(&current, &mapper, &self.state().listings);
+                    }
                 }
             }
         }

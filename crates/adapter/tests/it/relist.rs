@@ -1,11 +1,12 @@
 //! Series discovery: when selectors are asked, and what a failure leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_adapter::backend::BackendError;
 use tokio::time::Instant;
 
-use crate::world::{World, rules};
+use crate::world::{World, cluster, resource, rules};
 
 const TWO_RULES: &str = r#"
 rules:
@@ -85,6 +86,25 @@ async fn new_rules_take_over_at_once_and_keep_what_is_known_of_their_selectors()
     assert!(started.elapsed() < Duration::from_secs(1));
     assert_eq!(*world.prometheus.listed.borrow(), asked + 1, "only the new selector is asked");
     assert!(world.adapter.state().listings.get("bad").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_resource_types_take_over_while_a_listing_goes_on() {
+    let config = TWO_RULES.replace("'bad'", "'hang'");
+    let world = World::start_unlisted(&config, &[("good", &["good{pod,namespace,widget}"])]);
+    world.wait("the good rule is served", |world| served(world) == 2).await;
+    let asked = *world.prometheus.listed.borrow();
+    let mut types = cluster();
+    types.push(resource("example.com", "widgets", "Widget", true));
+    world.resources.send_replace(Arc::new(types));
+    world.wait("the new type is served", |world| served(world) == 3).await;
+    world
+        .wait("the hanging selector has failed", |world| {
+            world.adapter.state().listings.get("hang").is_some_and(|listing| listing.error.is_some())
+        })
+        .await;
+    assert_eq!(*world.prometheus.listed.borrow(), asked, "nothing is asked again");
+    assert_eq!(served(&world), 3);
 }
 
 #[tokio::test(start_paused = true)]
