@@ -1,0 +1,8 @@
+//! The store from outside: every test reads through the seam that the query engine reads through.
+
+mod budget;
+mod naive;
+mod reading;
+mod sequences;
+mod snapshots;
+mod visibility;
