@@ -27,6 +27,8 @@ use plimsoll_testkit::cluster::workspace;
 pub enum Bench {
     /// Measure `plimsoll serve` under load: requests per second, memory, time to the first answer.
     Adapter(Options),
+    /// Measure the series store: memory per series, nanoseconds per sample, time per look-up.
+    Tsdb(crate::bench_tsdb::Options),
 }
 
 /// How to measure.
@@ -51,9 +53,12 @@ pub struct Options {
 /// # Errors
 /// When something cannot be built or started, or answers wrongly under load.
 pub fn run(bench: &Bench) -> Result<ExitCode> {
-    let Bench::Adapter(options) = bench;
+    let options = match bench {
+        Bench::Adapter(options) => options,
+        Bench::Tsdb(options) => return crate::bench_tsdb::run(options),
+    };
     if cfg!(debug_assertions) {
-        return again_in_release(options);
+        return again_in_release(if options.binary.is_none() { &["plimsoll"] } else { &[] });
     }
     let binary = match &options.binary {
         Some(path) => path.clone(),
@@ -84,12 +89,12 @@ pub fn run(bench: &Bench) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds this program and what it measures for release, and lets that build measure.
-fn again_in_release(options: &Options) -> Result<ExitCode> {
+/// Builds this program and the packages it measures for release, and lets that build measure.
+pub(crate) fn again_in_release(packages: &[&str]) -> Result<ExitCode> {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(workspace()).args(["build", "--release", "--package", "xtask"]);
-    if options.binary.is_none() {
-        build.args(["--package", "plimsoll"]);
+    for package in packages {
+        build.args(["--package", package]);
     }
     ensure!(build.status().context("cannot run cargo")?.success(), "the release build failed");
     // Cargo puts the programs of a profile into one folder beside that of the other.

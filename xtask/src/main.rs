@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
 mod bench;
+mod bench_tsdb;
 mod demo;
 
 use std::process::ExitCode;
