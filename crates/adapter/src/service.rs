@@ -89,6 +89,11 @@ impl Adapter {
         self.queries.server()
     }
 
+    /// How many samples had a value that no quantity can carry, since the start.
+    pub fn samples_left_out(&self) -> u64 {
+        self.queries.left_out()
+    }
+
     /// Follows rules, resource types and series until either sender is gone. `clock` gives Unix time in seconds.
     pub async fn run(
         &self,

@@ -18,6 +18,9 @@ pub struct User {
     pub groups: Vec<String>,
     /// Further attributes, passed through to access reviews.
     pub extra: BTreeMap<String, Vec<String>>,
+    /// Whether the front proxy's certificate stood for the user: the request came through kube-apiserver's
+    /// aggregator, so that its group is registered there. Says nothing about what the user may do.
+    pub proxied: bool,
 }
 
 /// What a request asks for, as `SubjectAccessReview` names it.

@@ -55,6 +55,8 @@ pub(crate) struct Pipeline {
     pub(crate) health: Health,
     pub(crate) debug: Option<Arc<dyn DebugPages>>,
     pub(crate) discovery: Discovery,
+    /// For requests through the aggregator, where they find something else.
+    pub(crate) aggregated: Discovery,
     pub(crate) always_allow: AlwaysAllow,
     /// Encoded `/version`.
     pub(crate) version: Bytes,
@@ -149,10 +151,21 @@ impl Pipeline {
         if let Some(refusal) = self.refusal(&user, attributes, parts).await {
             return refusal.into();
         }
-        let snapshot = self.discovery.snapshot(&self.groups.served());
+        let snapshot = self.snapshot(&user);
         let labels = self.labels(&snapshot, attributes);
         let reply = self.route(parts, attributes, &snapshot).await;
         Outcome { reply, labels: Some(labels) }
+    }
+
+    fn snapshot(&self, user: &User) -> Arc<Snapshot> {
+        let served = self.groups.served();
+        if user.proxied {
+            let aggregated = self.groups.served_to_aggregator();
+            if !Arc::ptr_eq(&served, &aggregated) {
+                return self.aggregated.snapshot(&aggregated);
+            }
+        }
+        self.discovery.snapshot(&served)
     }
 
     async fn refusal(&self, user: &User, attributes: &Attributes, parts: &Parts) -> Option<Reply> {

@@ -62,6 +62,12 @@ pub trait ApiGroups: Send + Sync {
     /// something changes.
     fn served(&self) -> Arc<Served>;
 
+    /// What is served to requests that come through kube-apiserver's aggregator: a group that is registered there must
+    /// be found, or its APIService turns unavailable. The same `Arc` as [`Self::served`] while nothing differs.
+    fn served_to_aggregator(&self) -> Arc<Served> {
+        self.served()
+    }
+
     /// Answers a request of a served group version: 404, 405 and 406 included, in this order.
     async fn answer(&self, request: ApiRequest) -> Answer;
 }

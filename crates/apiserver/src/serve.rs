@@ -106,7 +106,8 @@ impl Server {
         );
         let title = OpenApiTitle { title: "Plimsoll", version: version.git_version.clone() };
         let pipeline = Pipeline {
-            discovery: Discovery::new(services.groups.served(), title, address.port()),
+            discovery: Discovery::new(services.groups.served(), title.clone(), address.port()),
+            aggregated: Discovery::new(services.groups.served_to_aggregator(), title, address.port()),
             groups: services.groups,
             authenticator: services.authenticator,
             authorizer: services.authorizer,

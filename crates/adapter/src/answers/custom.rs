@@ -12,12 +12,15 @@ use hashbrown::HashMap;
 use plimsoll_model::quantity::{Milli, NoQuantity};
 use plimsoll_model::selector::Selector;
 
-use super::Queries;
 use super::why::{self, Why};
-use crate::backend::{BackendError, QueryResult, Sample};
+use super::{Queries, QueryFault};
+use crate::backend::{QueryResult, Sample};
 use crate::catalogue::{Catalogue, CustomEntry};
 use crate::cluster::{ApiResource, ListError, ObjectMeta, Objects, Scope};
+use crate::config::Section;
 use crate::mapper::{GroupResource, RestMapper};
+use crate::rules::Rule;
+use crate::rules::oddity::Oddity;
 use crate::rules::query::{Names, Subject};
 
 /// Whose metric is asked for.
@@ -107,8 +110,8 @@ pub enum CustomError {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The back-end failed.
-    #[error("{rule}: {error}")]
-    Backend { rule: String, error: BackendError },
+    #[error("{rule}: {fault}")]
+    Backend { rule: String, fault: QueryFault },
     /// The query gives something that is no list of samples.
     #[error("{rule}: the query gives {what}, where an instant vector is needed")]
     Type { rule: String, what: &'static str },
@@ -247,14 +250,12 @@ async fn fetch(
     // A query that selects the namespace has been obeyed; whatever its result says of namespaces now is its own doing.
     let foreign = subject.namespace.filter(|_| !query.selects_namespace);
     let fail = |error| CustomError::Fetch { error };
-    let result = queries
-        .run_for(&entry.rule, query, request.at, request.limit)
-        .await
-        .map_err(|error| fail(FetchError::Backend { rule: entry.rule.to_string(), error }))?;
+    let result = queries.run_for(&entry.rule, query, request.at, request.limit).await.map_err(fail)?;
     let what = match &*result {
         QueryResult::Vector(vector) => {
             let mut samples = Samples { selector: request.series.to_string(), ..Samples::default() };
             samples.sort(vector, &entry.label, foreign);
+            samples.tell(&entry.rule, queries);
             return Ok(samples);
         }
         QueryResult::Scalar { .. } => "a scalar",
@@ -298,6 +299,19 @@ impl Samples {
         }
     }
 
+    /// Tells the log of what was left out, once per rule.
+    fn tell(&self, rule: &Rule, queries: &Queries) {
+        queries.leave_out(rule, &rule.told, self.without_value, self.received);
+        if self.foreign > 0 && rule.told.is_new(Oddity::OtherNamespace) {
+            tracing::warn!(
+                "{rule}: {} of {} samples are left out because they belong to other namespaces than the one asked for: \
+                 use <<.LabelMatchers>> in its metricsQuery; this is said once",
+                self.foreign,
+                self.received
+            );
+        }
+    }
+
     fn why(&self, entry: &CustomEntry, names: &[&str]) -> Why {
         let rule = entry.rule.to_string();
         let label = entry.label.to_string();
@@ -331,7 +345,10 @@ fn not_found(request: &CustomRequest<'_>, object: Option<&str>, why: Why) -> Cus
 fn why_unregistered(request: &CustomRequest<'_>, resource: &GroupResource, catalogue: &Catalogue) -> Why {
     let entries = catalogue.custom_entries(request.metric);
     if entries.is_empty() {
-        return Why::NoMetric { metric: request.metric.to_owned(), rules: why::rules_summary(catalogue) };
+        return Why::NoMetric {
+            metric: request.metric.to_owned(),
+            rules: why::rules_summary(catalogue, Section::Rules),
+        };
     }
     if let Some(entry) = entries.iter().find(|entry| entry.resource == *resource) {
         return Why::WrongScope { resource: resource.to_string(), namespaced: entry.namespaced };

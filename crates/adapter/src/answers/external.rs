@@ -15,6 +15,7 @@ use super::custom::FetchError;
 use super::why::{self, Why};
 use crate::backend::QueryResult;
 use crate::catalogue::{Catalogue, ExternalMatch};
+use crate::config::Section;
 use crate::rules::query::Subject;
 
 /// A request for an external metric.
@@ -114,7 +115,10 @@ pub async fn answer(
         }
         ExternalMatch::Unknown => {
             let metric = request.metric.to_owned();
-            let why = Why::NoMetric { metric: metric.clone(), rules: why::rules_summary(catalogue) };
+            let why = Why::NoMetric {
+                metric: metric.clone(),
+                rules: why::rules_summary(catalogue, Section::ExternalRules),
+            };
             return Err(ExternalError::NotFound { metric, why });
         }
     };
@@ -136,11 +140,10 @@ pub async fn answer(
     let query = entry.rule.query(&subject).map_err(|error| ExternalError::Fetch {
         error: ExternalFetchError::Query { rule: rule.clone(), reason: error.to_string() },
     })?;
-    let result = queries.run_for(&entry.rule, query, request.at, request.limit).await.map_err(|error| {
-        ExternalError::Fetch {
-            error: ExternalFetchError::Fetch(FetchError::Backend { rule: rule.clone(), error }),
-        }
-    })?;
+    let result = queries
+        .run_for(&entry.rule, query, request.at, request.limit)
+        .await
+        .map_err(|error| ExternalError::Fetch { error: ExternalFetchError::Fetch(error) })?;
     let unexpected = |what| ExternalError::Type { error: FetchError::Type { rule: rule.clone(), what } };
     let mut values = Vec::new();
     let (mut bad, samples) = match &*result {
@@ -173,6 +176,7 @@ pub async fn answer(
     if bad > 0 && samples > 1 {
         return Err(ExternalError::Infinite { rule, bad, samples });
     }
+    queries.leave_out(&entry.rule, &entry.rule.told, bad, samples);
     bad = samples - values.len();
     let why = if !values.is_empty() {
         None

@@ -13,10 +13,11 @@ use futures::future::{join, join_all};
 use plimsoll_model::quantity::{Milli, MilliBytes, NoQuantity};
 use plimsoll_model::selector::Selector;
 
-use super::Queries;
-use crate::backend::{BackendError, QueryResult, Sample};
+use super::{Queries, QueryFault};
+use crate::backend::{QueryResult, Sample};
 use crate::cluster::{ApiResource, ListError, ObjectMeta, Objects, Scope};
 use crate::mapper::RestMapper;
+use crate::rules::oddity::Told;
 use crate::rules::query::{Query, QueryError};
 use crate::rules::resource::{ResourceLabels, ResourceRules};
 
@@ -80,7 +81,7 @@ pub enum UsageError {
     Query(#[from] QueryError),
     /// The back-end failed.
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Backend(#[from] QueryFault),
     /// The query gives something that is no list of samples.
     #[error("the query gives {0}, where an instant vector is needed")]
     Type(&'static str),
@@ -146,7 +147,7 @@ pub async fn pod_usage(
     let usages = by_namespace.iter().map(|(namespace, names)| {
         let cpu = rules.cpu.container_query(&cpu_labels, namespace, names);
         let memory = rules.memory.container_query(&memory_labels, namespace, names);
-        async move { (*namespace, both(cpu, memory, queries, timing).await) }
+        async move { (*namespace, both(cpu, memory, queries, &rules.told, timing).await) }
     });
     let mut usages: BTreeMap<&str, _> = join_all(usages).await.into_iter().collect();
     let failed = |usage: &Usage| usage.is_broken();
@@ -232,7 +233,7 @@ pub async fn node_usage(
     let (cpu_labels, memory_labels) = (rules.cpu.labels(mapper), rules.memory.labels(mapper));
     let cpu = rules.cpu.node_query(&cpu_labels, &names);
     let memory = rules.memory.node_query(&memory_labels, &names);
-    let usage = both(cpu, memory, queries, timing).await;
+    let usage = both(cpu, memory, queries, &rules.told, timing).await;
     let broken = usage.is_broken();
     let (cpu, memory) = match (usage.cpu, usage.memory) {
         (Err(error), Err(_)) if broken => return Err(ResourceError::Fetch { plural: "nodes", error }),
@@ -277,12 +278,19 @@ async fn both(
     cpu: Result<Query, QueryError>,
     memory: Result<Query, QueryError>,
     queries: &Queries,
+    told: &Told,
     timing: Timing,
 ) -> Usage {
     let run = |query: Result<Query, QueryError>| async move {
-        let result = queries.run(query?.text, timing.at, timing.limit).await?;
+        let query = query?.text;
+        let result = queries.run(query.clone(), timing.at, timing.limit).await;
+        let result = result.map_err(|error| QueryFault { query, error })?;
         match &*result {
-            QueryResult::Vector(_) => Ok(result),
+            QueryResult::Vector(vector) => {
+                let lost = vector.iter().filter(|sample| quantity(sample).is_none()).count();
+                queries.leave_out(&"resourceRules", told, lost, vector.len());
+                Ok(result)
+            }
             QueryResult::Scalar { .. } => Err(UsageError::Type("a scalar")),
             QueryResult::Matrix => Err(UsageError::Type("a range vector")),
             QueryResult::String => Err(UsageError::Type("a string")),

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::Queries;
 use crate::backend::QueryResult;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, RuleStatus};
+use crate::config::Section;
 use crate::rules::query::{self, Subject};
 use crate::template::Template;
 
@@ -90,14 +91,22 @@ impl fmt::Display for Why {
                  still scraped"
             ),
             Self::LabelMissing { rule, label, carried, samples } => {
-                write!(f, "the query of {rule} gives {samples} samples without the label `{label}`")?;
+                write!(
+                    f,
+                    "the query of {rule} gives {} without the label `{label}`",
+                    counted(*samples, "sample")
+                )?;
                 if carried.is_empty() {
-                    write!(f, " (they carry none)")?;
+                    f.write_str(" or any other")?;
                 } else {
-                    write!(f, " (they carry {})", list(carried))?;
+                    write!(f, " but with {}", list(carried))?;
                 }
                 f.write_str(": aggregate with `by (<<.GroupBy>>)`")
             }
+            Self::OtherNamespace { rule, samples: 1 } => write!(
+                f,
+                "the only sample of {rule} belongs to another namespace: use <<.LabelMatchers>> in its metricsQuery"
+            ),
             Self::OtherNamespace { rule, samples } => write!(
                 f,
                 "all {samples} samples of {rule} belong to other namespaces: use <<.LabelMatchers>> in its metricsQuery"
@@ -109,11 +118,16 @@ impl fmt::Display for Why {
             ),
             Self::NoFiniteValue { rule, samples } => write!(
                 f,
-                "{samples} samples of {rule} have no finite value (±Inf, a histogram, or beyond 9.2e15): check for a \
-                 division by zero"
+                "{} of {rule} {} no finite value (±Inf, a histogram, or beyond 9.2e15): check for a division by zero",
+                counted(*samples, "sample"),
+                if *samples == 1 { "has" } else { "have" }
             ),
             Self::OtherObjects { rule, label, missing, asked, example } => {
-                write!(f, "{missing} of {asked} objects have no sample in the answer of {rule}")?;
+                if *asked == 1 {
+                    write!(f, "the answer of {rule} has no sample of it")?;
+                } else {
+                    write!(f, "{missing} of {asked} objects have no sample in the answer of {rule}")?;
+                }
                 if looks_like_address(example) {
                     write!(
                         f,
@@ -171,32 +185,34 @@ fn age_query(subject: &Subject<'_>) -> Option<String> {
     Some(query.quoted.unwrap_or(query.text))
 }
 
-/// One sentence on why no rule makes a metric: which rules saw series at all.
-pub(super) fn rules_summary(catalogue: &Catalogue) -> String {
-    if catalogue.rules.is_empty() {
+/// One sentence on why no rule of `section` makes a metric: which rules saw series at all.
+pub(super) fn rules_summary(catalogue: &Catalogue, section: Section) -> String {
+    const MOST: usize = 3;
+    let rules: Vec<&RuleStatus> =
+        catalogue.rules.iter().filter(|status| status.rule.place.section == section).collect();
+    if rules.is_empty() {
         return "the configuration has no rules for this API".to_owned();
     }
-    let waiting = catalogue.rules.iter().filter(|status| status.shapes.is_none()).count();
-    let empty: Vec<String> = catalogue
-        .rules
-        .iter()
-        .filter(|status| status.shapes == Some(0))
-        .take(3)
-        .map(|status| format!("{:?}", status.rule.series_query))
-        .collect();
-    let total = catalogue.rules.len();
-    let mut text = format!("{} of {total} rules found series", total - waiting - count_empty(catalogue));
+    let waiting = rules.iter().filter(|status| status.shapes.is_none()).count();
+    let empty: Vec<&RuleStatus> = rules.iter().filter(|status| status.shapes == Some(0)).copied().collect();
+    let mut text = format!("{} of {} rules found series", rules.len() - waiting - empty.len(), rules.len());
     if waiting > 0 {
         text.push_str(&format!("; {waiting} still wait for Prometheus"));
     }
     if !empty.is_empty() {
-        text.push_str(&format!("; nothing matches {}", empty.join(", ")));
+        let queries: Vec<String> =
+            empty.iter().take(MOST).map(|status| format!("`{}`", status.rule.series_query)).collect();
+        text.push_str(&format!("; nothing matches {}", queries.join(", ")));
+        if empty.len() > MOST {
+            text.push_str(&format!(" and {} more", empty.len() - MOST));
+        }
     }
     text
 }
 
-fn count_empty(catalogue: &Catalogue) -> usize {
-    catalogue.rules.iter().filter(|status| status.shapes == Some(0)).count()
+/// `1 sample`, `2 samples`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn list(names: &[impl AsRef<str>]) -> String {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::labels::{LabelMapping, MappingError};
 use super::naming::{Naming, NamingError};
+use super::oddity::Told;
 use super::resource::ResourceRules;
 use super::{Rule, RuleSet, trial};
 use crate::config::{ConfigError, DiscoveryRule, Finding, Loaded, Place, Position, Text};
@@ -115,6 +116,7 @@ impl Rule {
                     .map(|entry| entry.label.position())
                     .collect(),
                 prefers_quoted: AtomicBool::new(false),
+                told: Told::default(),
             }),
             (naming, labels, metrics_query) => {
                 Err([naming.err(), labels.err(), metrics_query.err()].into_iter().flatten().collect())

@@ -9,6 +9,7 @@
 mod compile;
 pub mod labels;
 pub mod naming;
+pub mod oddity;
 pub mod query;
 pub mod resource;
 mod trial;
@@ -22,6 +23,7 @@ use crate::mapper::{RestMapper, Unmapped};
 use crate::template::Template;
 use labels::LabelMapping;
 use naming::Naming;
+use oddity::Told;
 use query::{Query, QueryError, Subject};
 use resource::ResourceRules;
 
@@ -43,6 +45,8 @@ pub struct Rule {
     override_positions: Vec<Position>,
     /// Set once the server has refused bare names and taken quoted ones.
     prefers_quoted: AtomicBool,
+    /// What has been said of its answers.
+    pub told: Told,
 }
 
 /// All rules of one configuration.

@@ -10,6 +10,7 @@ use plimsoll_model::selector::Selector;
 
 use super::compile::{Site, mapping_finding};
 use super::labels::LabelMapping;
+use super::oddity::Told;
 use super::query::{self, Names, Query, QueryError, Subject};
 use crate::config::{self, Finding};
 use crate::mapper::{GroupResource, RestMapper};
@@ -24,6 +25,8 @@ pub struct ResourceRules {
     pub memory: ResourceRule,
     /// The window that answers report.
     pub window: Duration,
+    /// What has been said of its answers.
+    pub told: Told,
 }
 
 /// The queries for one resource.
@@ -51,7 +54,7 @@ impl ResourceRules {
     /// Templates that do not parse.
     pub fn compile(rules: &config::ResourceRules, source: &str) -> Result<Self, Vec<Finding>> {
         match (ResourceRule::compile(&rules.cpu, source), ResourceRule::compile(&rules.memory, source)) {
-            (Ok(cpu), Ok(memory)) => Ok(Self { cpu, memory, window: rules.window }),
+            (Ok(cpu), Ok(memory)) => Ok(Self { cpu, memory, window: rules.window, told: Told::default() }),
             (cpu, memory) => Err([cpu.err(), memory.err()].into_iter().flatten().flatten().collect()),
         }
     }

@@ -104,7 +104,7 @@ async fn a_result_without_the_resource_label_says_which_labels_it_has() {
     assert_eq!(shown(&answer), "");
     assert_eq!(
         answer.why.unwrap().to_string(),
-        "the query of rule 1 of rules (requests_total) gives 2 samples without the label `pod` (they carry `job`): \
+        "the query of rule 1 of rules (requests_total) gives 2 samples without the label `pod` but with `job`: \
          aggregate with `by (<<.GroupBy>>)`"
     );
 }
@@ -145,13 +145,13 @@ rules:
     assert_eq!(shown(&answer), "web-1=1");
     let error = world.custom("pods", "web-2", "depth").await.unwrap_err();
     assert!(
-        why(error).starts_with("1 of 1 objects have no sample"),
+        why(error).starts_with("the answer of rule 1 of rules (depth) has no sample of it"),
         "web-1 of this namespace is in the answer"
     );
     world.prometheus.answer("depth", vector(&[("namespace=other,pod=web-2", 8.0)]));
     assert_eq!(
         why(world.custom("pods", "web-2", "depth").await.unwrap_err()),
-        "all 1 samples of rule 1 of rules (depth) belong to other namespaces: use <<.LabelMatchers>> in its metricsQuery"
+        "the only sample of rule 1 of rules (depth) belongs to another namespace: use <<.LabelMatchers>> in its metricsQuery"
     );
 }
 
@@ -164,7 +164,7 @@ async fn nan_is_zero_and_infinite_values_and_histograms_are_left_out() {
     world.prometheus.answer(ONE, QueryResult::Vector(vec![histogram]));
     assert_eq!(
         why(world.custom("pods", "web-1", "requests_per_second").await.unwrap_err()),
-        "1 samples of rule 1 of rules (requests_total) have no finite value (±Inf, a histogram, or beyond 9.2e15): \
+        "1 sample of rule 1 of rules (requests_total) has no finite value (±Inf, a histogram, or beyond 9.2e15): \
          check for a division by zero"
     );
 }
@@ -178,7 +178,10 @@ async fn failures_of_prometheus_and_of_the_cluster_are_told_apart() {
     let error = world.custom("pods", "web-1", "requests_per_second").await.unwrap_err();
     assert_eq!(error.to_string(), "unable to fetch metrics");
     let CustomError::Fetch { error } = error else { panic!("a failed fetch was expected") };
-    assert_eq!(error.to_string(), "rule 1 of rules (requests_total): bad_data: parse error");
+    assert_eq!(
+        error.to_string(),
+        "rule 1 of rules (requests_total): bad_data: parse error; the query was `sum(rate(requests_total{namespace=\"default\",pod=\"web-1\"}[2m])) by (pod)`"
+    );
     world.prometheus.answer(ONE, QueryResult::Scalar { time: NOW, value: 1.0 });
     let CustomError::Fetch { error } =
         world.custom("pods", "web-1", "requests_per_second").await.unwrap_err()

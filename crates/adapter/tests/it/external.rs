@@ -53,7 +53,7 @@ async fn infinity_among_several_samples_is_an_error_because_the_hpa_adds_them() 
     assert!(alone.values.is_empty());
     assert_eq!(
         alone.why.unwrap().to_string(),
-        "1 samples of rule 1 of externalRules (depth) have no finite value (±Inf, a histogram, or beyond 9.2e15): check \
+        "1 sample of rule 1 of externalRules (depth) has no finite value (±Inf, a histogram, or beyond 9.2e15): check \
          for a division by zero"
     );
 }

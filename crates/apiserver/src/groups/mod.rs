@@ -3,7 +3,8 @@
 //! Each handler turns path and query into a request to the adapter, and its answer into objects of the group.
 //! Encodings, discovery documents and error bodies are the server's.
 //!
-//! **Invariant:** a group is served exactly when the configuration has rules for it.
+//! **Invariant:** a group is served exactly when the configuration has rules for it; the external one also whenever
+//! the aggregator asks for it.
 
 mod custom;
 mod explain;
@@ -93,6 +94,10 @@ impl MetricsGroups {
 impl ApiGroups for MetricsGroups {
     fn served(&self) -> Arc<Served> {
         self.served.current()
+    }
+
+    fn served_to_aggregator(&self) -> Arc<Served> {
+        self.served.to_aggregator()
     }
 
     async fn answer(&self, request: ApiRequest) -> Answer {

@@ -81,6 +81,7 @@ impl Authenticator for Tokens {
             uid: String::new(),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             extra: BTreeMap::new(),
+            proxied: false,
         };
         let token = request.headers.get("authorization").and_then(|value| value.to_str().ok());
         match token.and_then(|value| value.strip_prefix("Bearer ")) {

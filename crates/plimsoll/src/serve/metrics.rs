@@ -76,6 +76,11 @@ impl Collector for Process {
                 "Versions of the configuration file taken over",
                 reload.accepted,
             ),
+            (
+                "plimsoll_samples_left_out",
+                "Samples whose value no quantity can carry: infinite, too large, or a histogram",
+                self.adapter.samples_left_out(),
+            ),
             ("plimsoll_config_reloads_refused", "Versions of the configuration file refused", reload.refused),
         ] {
             let metric = ConstCounter::new(value);

@@ -42,8 +42,9 @@ pub(super) fn checks(adapter: &Arc<Adapter>) -> Health {
                 Outcome::Ok
             } else {
                 Outcome::Noted(format!(
-                    "{} selectors cannot be listed: {}",
+                    "{} selector{} cannot be listed: {}",
                     failures.len(),
+                    if failures.len() == 1 { "" } else { "s" },
                     failures.join("; ")
                 ))
             }

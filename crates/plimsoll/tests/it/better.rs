@@ -220,7 +220,12 @@ async fn values_that_no_quantity_can_carry_are_left_out() -> Result<()> {
             given(&request["body"]).into_iter().filter(|value| !overflow(value)).collect();
         assert_eq!(ours, theirs);
     }
-    Ok(())
+    let log = stand.log()?;
+    let told = "rule 1 of rules (m{}): 8 of 56 samples are left out because they have no finite value (±Inf, a histogram, \
+                or beyond 9.2e15): check for a division by zero; this is said once, and counted in \
+                plimsoll_samples_left_out_total";
+    ensure!(log.matches(told).count() == 1, "{log}");
+    stand.measures("plimsoll_samples_left_out_total", 16.0).await
 }
 
 #[tokio::test]
@@ -229,7 +234,7 @@ async fn a_histogram_is_no_value() -> Result<()> {
     let request = case.requests().iter().find(|request| request.get("deviate").is_some());
     let answer = stand.send(request.context("the case has such a request")?).await?;
     assert_eq!(answer.status, 404);
-    let why = "1 samples of rule 1 of rules (m{}) have no finite value (±Inf, a histogram, or beyond 9.2e15): check \
+    let why = "1 sample of rule 1 of rules (m{}) has no finite value (±Inf, a histogram, or beyond 9.2e15): check \
                for a division by zero";
     assert_eq!(answer.warnings(), [why]);
     Ok(())

@@ -55,7 +55,7 @@ impl ProxyNames {
             .filter_map(text)
             .filter(|value| !value.is_empty())
             .collect();
-        Some(User { name, uid, groups, extra: self.extra(headers) })
+        Some(User { name, uid, groups, extra: self.extra(headers), proxied: true })
     }
 
     fn extra(&self, headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
@@ -133,7 +133,7 @@ mod tests {
             ("X-Remote-Extra-50%", "odd"),
         ]));
         let user = user.expect("a user");
-        assert_eq!((user.name.as_str(), user.uid.as_str()), ("bob", "42"));
+        assert_eq!((user.name.as_str(), user.uid.as_str(), user.proxied), ("bob", "42", true));
         assert_eq!(user.groups, ["g1", "g2"]);
         assert_eq!(user.extra["scopes"], ["a", "b"]);
         assert_eq!(user.extra["example.com/project"], ["p"]);

@@ -99,6 +99,7 @@ impl Shared {
                 uid: user.uid,
                 groups: user.groups.unwrap_or_default(),
                 extra: user.extra.unwrap_or_default(),
+                proxied: false,
             })
         });
         if !self.ttl.is_zero() {

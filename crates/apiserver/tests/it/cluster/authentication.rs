@@ -105,11 +105,12 @@ async fn a_front_proxy_speaks_for_others() {
     let proxy = setup.front_proxy.names("front-proxy-client", &[]);
     let bob = User {
         extra: BTreeMap::from([("scopes".into(), vec!["a".into()])]),
+        proxied: true,
         ..user("bob", &["g1", "g2", "system:authenticated"])
     };
     assert_eq!(ask(&authenticator, &proxy, &BOB).await, Ok(bob));
     let bare = ask(&authenticator, &proxy, &BOB[..1]).await;
-    assert_eq!(bare, Ok(user("bob", &["system:authenticated"])));
+    assert_eq!(bare, Ok(User { proxied: true, ..user("bob", &["system:authenticated"]) }));
     assert_eq!(ask(&authenticator, &proxy, &[]).await, UNAUTHORIZED, "it names nobody and is nobody itself");
     let joe = ask(&authenticator, &proxy, &[("Authorization", "Bearer joe")]).await;
     assert_eq!(joe.map(|user| user.name), Ok("joe".into()));

@@ -102,6 +102,7 @@ async fn a_review_carries_uid_and_extra() {
         uid: "42".into(),
         groups: Vec::new(),
         extra: [("scopes".to_owned(), vec!["a".to_owned()])].into(),
+        proxied: false,
     };
     reviews(&api).authorize(&bob, &path("/version")).await;
     let spec = api.asked(REVIEWS)[0].body["spec"].clone();
