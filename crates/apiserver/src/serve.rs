@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -41,6 +41,8 @@ use crate::version::VersionInfo;
 pub struct Settings {
     /// Port 0 takes a free one; see [`Server::local_addr`].
     pub bind: SocketAddr,
+    /// Whether other sockets that say so too may be bound to the same address (`SO_REUSEPORT`).
+    pub share_port: bool,
     pub tls: TlsSettings,
     pub limits: Limits,
     pub always_allow: AlwaysAllow,
@@ -70,6 +72,18 @@ pub enum BuildError {
     Tls(#[from] TlsError),
 }
 
+/// Connections that wait in the kernel to be accepted; the kernel may hold fewer.
+const BACKLOG: u32 = 1024;
+
+fn listen(address: SocketAddr, share_port: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Or a restart has to wait until the connections of the process before are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(share_port)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// A bound server.
 pub struct Server {
     listener: TcpListener,
@@ -83,10 +97,10 @@ pub struct Server {
 impl Server {
     /// Reads the certificates and binds the address.
     pub async fn build(settings: Settings, services: Services) -> Result<Self, BuildError> {
-        let Settings { bind, tls, limits, always_allow, version } = settings;
+        let Settings { bind, share_port, tls, limits, always_allow, version } = settings;
         let tls = Tls::build(tls, services.client_cas)?;
         let failed = |error: io::Error| BuildError::Bind { address: bind, reason: error.kind() };
-        let listener = TcpListener::bind(bind).await.map_err(failed)?;
+        let listener = listen(bind, share_port).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stopping = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stopping);

@@ -1,7 +1,7 @@
 //! Where log lines go, which, and how they look.
 //!
-//! klog's verbosities keep their meaning: 0 to 3 is what an operator wants to see, from 6 on each request to
-//! Prometheus, from 8 on its answers.
+//! klog's verbosities keep their meaning: 0 to 3 is what an operator wants to see, from 4 on what the process does,
+//! from 6 on each request to Prometheus, from 8 on its answers.
 //!
 //! **Invariant:** logs go to standard error, as upstream's do.
 
@@ -35,6 +35,9 @@ fn directives(settings: &LoggingSettings) -> String {
     let mut text = others.to_owned();
     for name in ["plimsoll", "plimsoll_adapter", "plimsoll_apiserver", "plimsoll_model"] {
         text.push_str(&format!(",{name}={own}"));
+    }
+    if (4..=5).contains(&settings.verbosity) {
+        text.push_str(",plimsoll_adapter::prometheus=info");
     }
     text
 }

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Serve { settings, warnings }) => {
             logging::start(&settings.logging);
             for warning in warnings {
-                tracing::warn!("{}: {}", warning.argument, warning.message);
+                tracing::warn!("{warning}");
             }
             match serve::run(*settings) {
                 Ok(()) => ExitCode::SUCCESS,

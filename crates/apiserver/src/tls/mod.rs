@@ -20,7 +20,7 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
 pub use files::{CertificateFiles, Pair, ReadError, SniPair, SniPairError};
-pub use settings::{CipherSuites, MinVersion, SettingsError};
+pub use settings::{CipherSuites, MinVersion, UnknownCipherSuite};
 
 use client_certs::DeferredTrust;
 use files::{Content, Loaded};

@@ -1,7 +1,7 @@
-//! TLS versions and cipher suites by the names that flags of Kubernetes components use.
+//! TLS versions, and cipher suites by the names that flags of Kubernetes components use.
 //!
 //! **Invariant:** a name that a Go component accepts is accepted here; what this TLS library does not have is
-//! left out and reported.
+//! left out and reported. A list that leaves nothing over allows nothing of TLS 1.2, never everything.
 
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
@@ -13,26 +13,12 @@ pub enum MinVersion {
     Tls13,
 }
 
-/// A TLS setting that cannot be understood.
+/// A name of a cipher suite that no program knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    #[error("`{0}` is not a TLS version: write VersionTLS12 or VersionTLS13")]
-    Version(String),
-    #[error("`{0}` is not the IANA name of a cipher suite, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")]
-    CipherSuite(String),
-}
+#[error("there is no cipher suite `{0}`")]
+pub struct UnknownCipherSuite(pub String);
 
 impl MinVersion {
-    /// Parses `VersionTLS12` and its like. Older versions than 1.2 are taken as 1.2, the oldest there is here;
-    /// empty means the default.
-    pub fn parse(name: &str) -> Result<Self, SettingsError> {
-        match name {
-            "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12" => Ok(Self::Tls12),
-            "VersionTLS13" => Ok(Self::Tls13),
-            other => Err(SettingsError::Version(other.to_owned())),
-        }
-    }
-
     pub(super) fn versions(self) -> &'static [&'static SupportedProtocolVersion] {
         static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
         static NEW: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
@@ -73,9 +59,12 @@ const KNOWN_ELSEWHERE: [&str; 17] = [
 ];
 
 impl CipherSuites {
-    /// Parses IANA names. Those this library does not have are kept aside in [`ignored`](Self::ignored); an
-    /// empty list means all suites.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, SettingsError> {
+    /// Parses IANA names. Those this library does not have are kept aside in [`ignored`](Self::ignored); a
+    /// list without names means all suites.
+    ///
+    /// # Errors
+    /// The first name that neither this library nor Go knows.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownCipherSuite> {
         let mut allowed = Vec::new();
         let mut ignored = Vec::new();
         let mut any = false;
@@ -93,7 +82,7 @@ impl CipherSuites {
             } else if KNOWN_ELSEWHERE.contains(&name) {
                 ignored.push(full);
             } else {
-                return Err(SettingsError::CipherSuite(name.to_owned()));
+                return Err(UnknownCipherSuite(name.to_owned()));
             }
         }
         Ok(Self { allowed: any.then_some(allowed), ignored })
@@ -102,6 +91,19 @@ impl CipherSuites {
     /// Names that were given, are known, and are not supported here: worth a warning.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
+    }
+
+    /// Whether no suite of TLS 1.2 is left, so that only TLS 1.3 is spoken: worth a warning.
+    pub fn only_tls13(&self) -> bool {
+        self.suites().iter().all(|suite| suite.tls13().is_some())
+    }
+
+    /// IANA names of the suites of TLS 1.2 that there are, sorted, for messages.
+    pub fn available() -> Vec<String> {
+        let mut names: Vec<String> =
+            all_suites().iter().filter(|suite| suite.tls13().is_none()).map(iana).collect();
+        names.sort();
+        names
     }
 
     /// The suites for rustls. Those of TLS 1.3 are always there, as in Go.
@@ -145,9 +147,17 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_leaves_no_suite_of_tls_1_2_allows_none_rather_than_all() {
+        for list in [&["TLS_RSA_WITH_AES_128_CBC_SHA"], &["TLS_AES_128_GCM_SHA256"]] {
+            let parsed = CipherSuites::parse(list.iter().copied()).unwrap();
+            assert!(parsed.only_tls13(), "{list:?}");
+            assert!(parsed.suites().iter().all(|suite| suite.tls13().is_some()), "{list:?}");
+        }
+        assert!(!CipherSuites::parse([]).unwrap().only_tls13(), "no list is no restriction");
+    }
+
+    #[test]
     fn unknown_names_are_refused() {
-        assert!(CipherSuites::parse(["TLS_MADE_UP"]).unwrap_err().to_string().contains("`TLS_MADE_UP`"));
-        assert!(MinVersion::parse("1.3").unwrap_err().to_string().contains("VersionTLS13"));
-        assert_eq!(MinVersion::parse("VersionTLS11"), Ok(MinVersion::Tls12));
+        assert_eq!(CipherSuites::parse(["TLS_MADE_UP"]), Err(UnknownCipherSuite("TLS_MADE_UP".to_owned())));
     }
 }

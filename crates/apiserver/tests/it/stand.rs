@@ -216,6 +216,7 @@ impl Stand {
             Arc::new(Decisions { decision: Mutex::new(Decision::Allowed), asked: Mutex::default() });
         let client_cas = watch::Sender::new(ClientCas::from([]));
         let settings = Settings {
+            share_port: false,
             bind: "127.0.0.1:0".parse().unwrap(),
             tls: TlsSettings {
                 certificates: CertificateFiles::Folder(folder.path().join("certificates")),

@@ -6,8 +6,6 @@
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use super::Warning;
-
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -28,7 +26,7 @@ pub(super) struct Family {
 
 use Takes::{Boolean, Value};
 
-pub(super) static FAMILIES: [Family; 4] = [
+pub(super) static FAMILIES: [Family; 6] = [
     Family {
         title: "Options of klog",
         reason: "logs go to standard error",
@@ -48,6 +46,11 @@ pub(super) static FAMILIES: [Family; 4] = [
             ("skip-log-headers", Boolean),
             ("stderrthreshold", Value),
         ],
+    },
+    Family {
+        title: "Levels of single source files",
+        reason: "-v holds for all of them",
+        flags: &[("vmodule", Value)],
     },
     Family {
         title: "Auditing",
@@ -89,8 +92,13 @@ pub(super) static FAMILIES: [Family; 4] = [
     },
     Family {
         title: "Kubernetes client",
-        reason: "resource types are followed as they change",
-        flags: &[("discovery-interval", Value)],
+        reason: "resource types and objects are followed as they change, not asked for with each request",
+        flags: &[("client-burst", Value), ("client-qps", Value), ("discovery-interval", Value)],
+    },
+    Family {
+        title: "Listening",
+        reason: "the address is shared in this way anyhow",
+        flags: &[("permit-address-sharing", Boolean)],
     },
     Family {
         title: "Server internals",
@@ -99,6 +107,7 @@ pub(super) static FAMILIES: [Family; 4] = [
             ("contention-profiling", Boolean),
             ("debug-socket-path", Value),
             ("enable-priority-and-fairness", Boolean),
+            ("profiling", Boolean),
             ("tls-curve-preferences", Value),
         ],
     },
@@ -132,21 +141,21 @@ pub(super) fn dashed(argument: &str) -> Option<String> {
 }
 
 /// A warning for each such flag on the command line, and for arguments that are no flags.
-pub(super) fn warnings(matches: &ArgMatches) -> Vec<Warning> {
+pub(super) fn warnings(matches: &ArgMatches) -> Vec<String> {
     let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let flags = FAMILIES.iter().flat_map(|family| {
-        family.flags.iter().filter(|(name, _)| given(name)).map(|(name, _)| Warning {
-            argument: format!("--{name}"),
-            message: format!("--{name} has no effect: {}", family.reason),
-        })
+        family
+            .flags
+            .iter()
+            .filter(|(name, _)| given(name))
+            .map(|(name, _)| format!("--{name} has no effect: {}", family.reason))
     });
     let stray = matches.get_many::<std::ffi::OsString>(STRAY).into_iter().flatten();
     let stray = stray.map(|argument| argument.to_string_lossy().into_owned());
     // The Helm chart passes the name of the program as an argument.
     let stray = stray.filter(|argument| argument != "/adapter" && argument != "adapter");
-    let stray = stray.map(|argument| Warning {
-        message: format!("\"{argument}\" has no effect: it belongs to no flag{}", hint_for(&argument)),
-        argument,
+    let stray = stray.map(|argument| {
+        format!("\"{argument}\" has no effect: it belongs to no flag{}", hint_for(&argument))
     });
     flags.chain(stray).collect()
 }

@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::settings::{LogFormat, SniCertificate, VerbosityRule};
+use super::settings::{LogFormat, SniCertificate};
 use super::value::{
-    CommaList, address, boolean, comma_list, duration, header, integer, number, sni_certificate, url,
-    verbosity_rules,
+    CommaList, address, boolean, comma_list, duration, header, integer, sni_certificate, url,
 };
 
 /// Flags that upstream does not have.
@@ -94,12 +93,6 @@ pub(super) struct KubernetesFlags {
     /// Kubeconfig file for resource types and objects. Without it, the pod's service account is used.
     #[arg(long, value_name = "FILE")]
     pub lister_kubeconfig: Option<PathBuf>,
-    /// Requests per second to the Kubernetes API; a negative number removes the limit.
-    #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number)]
-    pub client_qps: f64,
-    /// Requests to the Kubernetes API at once before the rate counts.
-    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = integer)]
-    pub client_burst: i64,
 }
 
 #[derive(Debug, Args)]
@@ -142,15 +135,9 @@ pub(super) struct ServingFlags {
     /// Most streams at once in an HTTP/2 connection; 0 for the default of the server.
     #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = integer)]
     pub http2_max_streams_per_connection: i64,
-    /// Bind the port with SO_REUSEPORT.
+    /// Let other processes that say so too listen on the same port (SO_REUSEPORT).
     #[arg(long, value_name = "BOOL", default_value = "false", action = ArgAction::Set, value_parser = boolean)]
     pub permit_port_sharing: bool,
-    /// Bind the port with SO_REUSEADDR.
-    #[arg(long, value_name = "BOOL", default_value = "false", action = ArgAction::Set, value_parser = boolean)]
-    pub permit_address_sharing: bool,
-    /// Whether profiles may be asked for.
-    #[arg(long, value_name = "BOOL", default_value = "true", action = ArgAction::Set, value_parser = boolean)]
-    pub profiling: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,16 +202,11 @@ pub(super) struct AuthorizationFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logging")]
 pub(super) struct LoggingFlags {
-    /// How much is logged: 6 shows each request to Prometheus, 8 its answer, 10 the list of metrics.
+    /// How much is logged: 4 shows what is answered, 6 each request to Prometheus, 8 its answer, 10 the libraries as
+    /// well.
     #[arg(short = 'v', long = "v", value_name = "LEVEL", default_value = "0", value_parser = integer)]
     pub verbosity: i64,
-    /// Levels for single source files, PATTERN=LEVEL, separated by commas.
-    #[arg(long, value_name = "LIST", action = ArgAction::Append, value_parser = verbosity_rules)]
-    pub vmodule: Vec<VerbosityRules>,
     /// Form of log lines.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 }
-
-/// A value of `--vmodule`; clap would take a bare `Vec` for several values.
-pub(super) type VerbosityRules = Vec<VerbosityRule>;

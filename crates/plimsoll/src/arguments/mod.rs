@@ -6,7 +6,6 @@
 //!
 //! **Invariant:** nothing of clap appears in a public signature, and nothing is opened, read or printed here.
 
-mod cipher;
 mod compatibility;
 mod failure;
 mod flags;
@@ -27,7 +26,7 @@ pub use reference::reference;
 pub use settings::{
     AuthenticationSettings, AuthorizationSettings, DiscoverySettings, KubernetesSettings, LogFormat,
     LoggingSettings, PrometheusCredentials, PrometheusSettings, RequestHeaders, ServeSettings,
-    ServingSettings, SniCertificate, TlsVersion, VerbosityRule,
+    ServingSettings, SniCertificate,
 };
 
 /// What the command line asks for.
@@ -37,20 +36,11 @@ pub enum Invocation {
     Serve {
         /// How.
         settings: Box<ServeSettings>,
-        /// Accepted arguments that do not do what one might expect; to be logged.
-        warnings: Vec<Warning>,
+        /// What is doubtful about accepted arguments, each in one sentence that names its argument; to be logged.
+        warnings: Vec<String>,
     },
     /// Print this text (help or version) to standard output and end well.
     Print(String),
-}
-
-/// An argument that is accepted although something about it is doubtful.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The argument as a flag, such as `--logtostderr`, or as it was given.
-    pub argument: String,
-    /// What happens, in one sentence without a full stop.
-    pub message: String,
 }
 
 /// Reads a command line whose first element is the name of the program.

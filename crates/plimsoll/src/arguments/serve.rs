@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command};
 use plimsoll_adapter::prometheus::Verb;
+use plimsoll_apiserver::tls::{CipherSuites, MinVersion, UnknownCipherSuite};
 
 use super::flags::{
     AuthenticationFlags, AuthorizationFlags, DiscoveryFlags, KubernetesFlags, LoggingFlags, PrometheusFlags,
@@ -16,10 +17,10 @@ use super::flags::{
 };
 use super::settings::{
     AuthenticationSettings, AuthorizationSettings, DiscoverySettings, KubernetesSettings, LoggingSettings,
-    PrometheusCredentials, PrometheusSettings, RequestHeaders, ServeSettings, ServingSettings, TlsVersion,
+    PrometheusCredentials, PrometheusSettings, RequestHeaders, ServeSettings, ServingSettings,
 };
 use super::value::CommaList;
-use super::{ArgumentsError, Warning, cipher, compatibility};
+use super::{ArgumentsError, compatibility};
 
 /// Shortest time between two looks at Prometheus.
 const SHORTEST_RELIST: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ pub(super) fn command() -> Command {
 pub(super) fn settings(
     flags: ServeFlags,
     matches: &ArgMatches,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<String>,
 ) -> Result<ServeSettings, ArgumentsError> {
     let ServeFlags {
         config,
@@ -76,11 +77,11 @@ pub(super) fn settings(
     let config = match (given(config), matches.get_one::<PathBuf>(compatibility::SHORT_CONFIG)) {
         (Some(config), None) => Some(config),
         (Some(config), Some(_)) => {
-            warn(warnings, "-c", "-c has no effect beside --config");
+            warn(warnings, "-c has no effect beside --config");
             Some(config)
         }
         (None, Some(short)) => {
-            warn(warnings, "-c", "-c is taken as --config, which is the only name in prometheus-adapter");
+            warn(warnings, "-c is taken as --config, which is the only name in prometheus-adapter");
             given(Some(short.clone()))
         }
         (None, None) => None,
@@ -106,14 +107,14 @@ fn given(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn warn(warnings: &mut Vec<Warning>, argument: &str, message: impl Into<String>) {
-    warnings.push(Warning { argument: argument.to_owned(), message: message.into() });
+fn warn(warnings: &mut Vec<String>, message: impl Into<String>) {
+    warnings.push(message.into());
 }
 
 fn prometheus(
     flags: PrometheusFlags,
     matches: &ArgMatches,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<String>,
 ) -> Result<PrometheusSettings, ArgumentsError> {
     let PrometheusFlags {
         prometheus_url,
@@ -128,7 +129,7 @@ fn prometheus(
     } = flags;
     if matches.value_source("prometheus_url") == Some(ValueSource::DefaultValue) {
         let message = "--prometheus-url is not given, so Prometheus is looked for at https://localhost";
-        warn(warnings, "--prometheus-url", message);
+        warn(warnings, message);
     }
     let verb = match prometheus_verb.as_str() {
         "GET" => Verb::Get,
@@ -154,7 +155,6 @@ fn prometheus(
             // Upstream ignores both as soon as there is a CA file.
             warn(
                 warnings,
-                "--prometheus-auth-incluster",
                 "--prometheus-auth-incluster has no effect beside --prometheus-auth-config: remove one of them",
             );
             PrometheusCredentials::Kubeconfig(path)
@@ -175,7 +175,7 @@ fn prometheus(
         let message = format!(
             "{flag} works together with --prometheus-ca-file, beside which prometheus-adapter ignores it"
         );
-        warn(warnings, flag, message);
+        warn(warnings, message);
     }
     let certificate = given(prometheus_client_tls_cert_file);
     let key = given(prometheus_client_tls_key_file);
@@ -187,7 +187,7 @@ fn prometheus(
                 if cert { "--prometheus-client-tls-cert-file" } else { "--prometheus-client-tls-key-file" }
             };
             let (present, missing) = (flag(certificate.is_some()), flag(certificate.is_none()));
-            warn(warnings, present, format!("{present} has no effect without {missing}"));
+            warn(warnings, format!("{present} has no effect without {missing}"));
             None
         }
     };
@@ -202,30 +202,23 @@ fn prometheus(
     })
 }
 
-fn discovery(flags: &DiscoveryFlags, warnings: &mut Vec<Warning>) -> DiscoverySettings {
+fn discovery(flags: &DiscoveryFlags, warnings: &mut Vec<String>) -> DiscoverySettings {
     let DiscoveryFlags { metrics_relist_interval, metrics_max_age } = *flags;
     let relist_interval = metrics_relist_interval.max(SHORTEST_RELIST);
     if relist_interval != metrics_relist_interval {
         let message = "--metrics-relist-interval is taken as 1s, the shortest interval";
-        warn(warnings, "--metrics-relist-interval", message);
+        warn(warnings, message);
     }
     let max_age = if metrics_max_age.is_zero() { relist_interval } else { metrics_max_age };
     DiscoverySettings { relist_interval, max_age }
 }
 
 fn kubernetes(flags: KubernetesFlags) -> KubernetesSettings {
-    let KubernetesFlags { lister_kubeconfig, client_qps, client_burst } = flags;
-    // client-go takes 0 for its own default.
-    let rate = if client_qps == 0.0 { 5.0 } else { client_qps };
-    let burst = if client_burst == 0 { 10 } else { client_burst };
-    KubernetesSettings {
-        kubeconfig: given(lister_kubeconfig),
-        requests_per_second: (rate > 0.0 && rate.is_finite()).then_some(rate),
-        burst: u32::try_from(burst.max(1)).unwrap_or(u32::MAX),
-    }
+    let KubernetesFlags { lister_kubeconfig } = flags;
+    KubernetesSettings { kubeconfig: given(lister_kubeconfig) }
 }
 
-fn serving(flags: ServingFlags, warnings: &mut Vec<Warning>) -> Result<ServingSettings, ArgumentsError> {
+fn serving(flags: ServingFlags, warnings: &mut Vec<String>) -> Result<ServingSettings, ArgumentsError> {
     let ServingFlags {
         secure_port,
         bind_address,
@@ -239,8 +232,6 @@ fn serving(flags: ServingFlags, warnings: &mut Vec<Warning>) -> Result<ServingSe
         disable_http2_serving,
         http2_max_streams_per_connection,
         permit_port_sharing,
-        permit_address_sharing,
-        profiling,
     } = flags;
     let port = u16::try_from(secure_port).map_err(|_| {
         ArgumentsError::value("--secure-port", &secure_port.to_string(), "ports go from 0 to 65535")
@@ -248,13 +239,13 @@ fn serving(flags: ServingFlags, warnings: &mut Vec<Warning>) -> Result<ServingSe
     })?;
     let certificate = pair(tls_cert_file, tls_private_key_file)?;
     let minimum_version = match tls_min_version.as_str() {
-        "VersionTLS12" | "" => TlsVersion::Tls12,
-        "VersionTLS13" => TlsVersion::Tls13,
+        "VersionTLS12" | "" => MinVersion::Tls12,
+        "VersionTLS13" => MinVersion::Tls13,
         "VersionTLS10" | "VersionTLS11" => {
             let message =
                 format!("--tls-min-version={tls_min_version} is taken as VersionTLS12, the lowest there is");
-            warn(warnings, "--tls-min-version", message);
-            TlsVersion::Tls12
+            warn(warnings, message);
+            MinVersion::Tls12
         }
         other => {
             return Err(ArgumentsError::value("--tls-min-version", other, "it is no version of TLS")
@@ -277,8 +268,6 @@ fn serving(flags: ServingFlags, warnings: &mut Vec<Warning>) -> Result<ServingSe
         http2: !(disable_http2 || disable_http2_serving),
         http2_streams_per_connection: (streams > 0).then_some(streams),
         share_port: permit_port_sharing,
-        share_address: permit_address_sharing,
-        profiling,
     })
 }
 
@@ -298,31 +287,26 @@ fn pair(
     }
 }
 
-fn cipher_suites(
-    lists: Vec<CommaList>,
-    warnings: &mut Vec<Warning>,
-) -> Result<Option<Vec<&'static str>>, ArgumentsError> {
+fn cipher_suites(lists: Vec<CommaList>, warnings: &mut Vec<String>) -> Result<CipherSuites, ArgumentsError> {
     let names = joined(lists);
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let sorted = cipher::sort(&names).map_err(|name| {
-        ArgumentsError::value("--tls-cipher-suites", &name, "there is no cipher suite of that name")
-            .with_fix(format!("available are {}", cipher::available()))
-    })?;
-    if !sorted.missing.is_empty() {
+    let suites =
+        CipherSuites::parse(names.iter().map(String::as_str)).map_err(|UnknownCipherSuite(name)| {
+            ArgumentsError::value("--tls-cipher-suites", &name, "there is no cipher suite of that name")
+                .with_fix(format!("available are {}", CipherSuites::available().join(", ")))
+        })?;
+    if !suites.ignored().is_empty() {
         let message = format!(
             "--tls-cipher-suites: suites without forward secrecy or with CBC are not available and are ignored: {}",
-            sorted.missing.join(", ")
+            suites.ignored().join(", ")
         );
-        warn(warnings, "--tls-cipher-suites", message);
+        warn(warnings, message);
     }
-    if sorted.usable.is_empty() {
+    if suites.only_tls13() {
         let message =
             "--tls-cipher-suites names no suite of TLS 1.2 that is available, so only TLS 1.3 is spoken";
-        warn(warnings, "--tls-cipher-suites", message);
+        warn(warnings, message);
     }
-    Ok(Some(sorted.usable))
+    Ok(suites)
 }
 
 fn authentication(flags: AuthenticationFlags) -> AuthenticationSettings {
@@ -372,12 +356,12 @@ fn authorization(flags: AuthorizationFlags) -> AuthorizationSettings {
 }
 
 fn logging(flags: LoggingFlags) -> Result<LoggingSettings, ArgumentsError> {
-    let LoggingFlags { verbosity, vmodule, log_format } = flags;
+    let LoggingFlags { verbosity, log_format } = flags;
     let verbosity = i32::try_from(verbosity).map_err(|_| {
         ArgumentsError::value("--v", &verbosity.to_string(), "it is out of range")
             .with_fix("levels go from 0 to 10")
     })?;
-    Ok(LoggingSettings { verbosity, by_module: vmodule.into_iter().flatten().collect(), format: log_format })
+    Ok(LoggingSettings { verbosity, format: log_format })
 }
 
 fn joined(lists: Vec<CommaList>) -> Vec<String> {

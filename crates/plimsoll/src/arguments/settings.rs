@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_adapter::prometheus::Verb;
+use plimsoll_apiserver::tls::{CipherSuites, MinVersion};
 
 /// Everything `plimsoll serve` needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,10 +66,6 @@ pub struct DiscoverySettings {
 pub struct KubernetesSettings {
     /// `None` inside a cluster.
     pub kubeconfig: Option<PathBuf>,
-    /// Requests per second, above zero; `None` for no limit.
-    pub requests_per_second: Option<f64>,
-    /// Requests at once before the rate counts, at least 1.
-    pub burst: u32,
 }
 
 /// The HTTPS server.
@@ -83,19 +80,13 @@ pub struct ServingSettings {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Further certificates by server name, in the order given.
     pub sni_certificates: Vec<SniCertificate>,
-    pub minimum_version: TlsVersion,
-    /// IANA names of the allowed suites of TLS 1.2 that this program has; `None` for all of them. TLS 1.3 is not
-    /// affected. An empty list leaves TLS 1.3 only.
-    pub cipher_suites: Option<Vec<&'static str>>,
+    pub minimum_version: MinVersion,
+    pub cipher_suites: CipherSuites,
     pub http2: bool,
     /// `None` for the server's default.
     pub http2_streams_per_connection: Option<u32>,
-    /// `SO_REUSEPORT`
+    /// `SO_REUSEPORT`: whether another process may listen on the port as well.
     pub share_port: bool,
-    /// `SO_REUSEADDR`
-    pub share_address: bool,
-    /// `--profiling`: whether `/debug/pprof` was asked for (it is on by default upstream).
-    pub profiling: bool,
 }
 
 /// A value of `--tls-sni-cert-key`.
@@ -105,13 +96,6 @@ pub struct SniCertificate {
     pub key: PathBuf,
     /// Server names, perhaps with a leading `*.`; empty for those in the certificate.
     pub names: Vec<String>,
-}
-
-/// The lowest TLS version to speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsVersion {
-    Tls12,
-    Tls13,
 }
 
 /// How clients prove who they are.
@@ -157,19 +141,9 @@ pub struct AuthorizationSettings {
 /// What is logged and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggingSettings {
-    /// `-v`: 0 for what matters always; 6 shows each Prometheus request, 8 its answer.
+    /// `-v`: 0 for what matters always; 4 shows what is answered, 6 each request to Prometheus, 8 its answer.
     pub verbosity: i32,
-    /// `--vmodule`, in the order given.
-    pub by_module: Vec<VerbosityRule>,
     pub format: LogFormat,
-}
-
-/// A verbosity for files whose name matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerbosityRule {
-    /// A file name without extension, perhaps with `*` and `?`.
-    pub pattern: String,
-    pub verbosity: i32,
 }
 
 /// How log lines look.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_adapter::prometheus::Verb;
+use plimsoll_apiserver::tls::CipherSuites;
 use serde_json::Value;
 
 use super::*;
@@ -17,9 +18,7 @@ fn read_line(arguments: &[&str]) -> Result<Invocation, ArgumentsError> {
 fn serve(arguments: &[&str]) -> Result<(ServeSettings, Vec<String>), String> {
     let line = [&["plimsoll", "serve", "--config=c", "--prometheus-url=http://p"], arguments].concat();
     match read_line(&line) {
-        Ok(Invocation::Serve { settings, warnings }) => {
-            Ok((*settings, warnings.into_iter().map(|warning| warning.message).collect()))
-        }
+        Ok(Invocation::Serve { settings, warnings }) => Ok((*settings, warnings)),
         Ok(Invocation::Print(text)) => Err(text),
         Err(error) => Err(error.to_string()),
     }
@@ -51,13 +50,11 @@ fn defaults_are_those_of_the_original() {
     assert_eq!(settings.prometheus.verb, Verb::Get);
     assert_eq!(settings.discovery.relist_interval, Duration::from_secs(600));
     assert_eq!(settings.discovery.max_age, Duration::from_secs(600));
-    assert_eq!(settings.kubernetes.requests_per_second, Some(5.0));
-    assert_eq!(settings.kubernetes.burst, 10);
     assert_eq!(settings.serving.port, 443);
     assert_eq!(settings.serving.address.to_string(), "0.0.0.0");
     assert_eq!(settings.serving.certificate_directory, Path::new("apiserver.local.config/certificates"));
-    assert_eq!(settings.serving.cipher_suites, None);
-    assert!(settings.serving.http2 && settings.serving.profiling);
+    assert_eq!(settings.serving.cipher_suites, CipherSuites::default());
+    assert!(settings.serving.http2 && !settings.serving.share_port);
     assert_eq!(settings.authentication.token_cache, Duration::from_secs(10));
     assert!(!settings.authentication.tolerate_lookup_failure);
     assert_eq!(settings.authentication.request_headers.username_headers, ["x-remote-user"]);
@@ -78,26 +75,14 @@ fn a_value_may_follow_its_flag_in_either_form() {
 }
 
 #[test]
-fn levels_for_single_files_are_listed() {
-    let rules = accepted(&["--vmodule=client=8,ser*=4", "--vmodule", "x=1"]).logging.by_module;
-    let rules: Vec<(&str, i32)> = rules.iter().map(|rule| (rule.pattern.as_str(), rule.verbosity)).collect();
-    assert_eq!(rules, [("client", 8), ("ser*", 4), ("x", 1)]);
-    refused(
-        &["--vmodule=client"],
-        "--vmodule=client cannot be followed: \"client\" is not of the form PATTERN=NUMBER\n  \
-         fix: write for example client=8,server=4",
+fn flags_without_effect_are_accepted_and_say_so() {
+    warned(&["--vmodule=client=8"], "--vmodule has no effect: -v holds for all of them");
+    warned(
+        &["--client-qps", "500"],
+        "--client-qps has no effect: resource types and objects are followed as they change, not asked for with each \
+         request",
     );
-}
-
-#[test]
-fn requests_to_kubernetes_are_limited_as_by_client_go() {
-    let rate = |text: &str| accepted(&[&format!("--client-qps={text}")]).kubernetes.requests_per_second;
-    assert_eq!([rate("0.5"), rate("0"), rate("-1")], [Some(0.5), Some(5.0), None]);
-    assert_eq!(accepted(&["--client-burst=0"]).kubernetes.burst, 10);
-    refused(
-        &["--client-qps=many"],
-        "--client-qps=many cannot be followed: it is no number\n  fix: write a number such as 5 or 0.5",
-    );
+    warned(&["--profiling=false"], "--profiling has no effect: this server has no such part");
 }
 
 #[test]
@@ -158,7 +143,7 @@ fn a_program_or_first_argument_called_adapter_serves() {
         match read_line(line) {
             Ok(Invocation::Serve { settings, warnings }) => {
                 assert_eq!(settings.config, Path::new("c"), "{line:?}");
-                assert_eq!(warnings, [], "{line:?}");
+                assert_eq!(warnings, Vec::<String>::new(), "{line:?}");
             }
             other => panic!("{line:?} gives {other:?}"),
         }
@@ -191,7 +176,7 @@ fn the_short_name_of_the_configuration_is_accepted_with_a_warning() {
         panic!("{line:?} is refused")
     };
     assert_eq!(settings.config, Path::new("/etc/adapter/config.yaml"));
-    assert_eq!(warnings[0].message, "-c is taken as --config, which is the only name in prometheus-adapter");
+    assert_eq!(warnings[0], "-c is taken as --config, which is the only name in prometheus-adapter");
 }
 
 #[test]
@@ -203,7 +188,13 @@ fn cipher_suites_that_do_not_exist_here_are_ignored_by_name() {
         "--tls-cipher-suites: suites without forward secrecy or with CBC are not available and are ignored: \
          TLS_RSA_WITH_AES_128_CBC_SHA",
     );
-    assert_eq!(settings.serving.cipher_suites, Some(vec!["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]));
+    assert!(!settings.serving.cipher_suites.only_tls13());
+    let (settings, warnings) = serve(&["--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA"]).unwrap();
+    assert_eq!(
+        warnings[1],
+        "--tls-cipher-suites names no suite of TLS 1.2 that is available, so only TLS 1.3 is spoken"
+    );
+    assert!(settings.serving.cipher_suites.only_tls13());
 }
 
 #[test]

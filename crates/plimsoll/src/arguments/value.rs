@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plimsoll_model::duration::{GoDurationError, parse_go};
 
-use super::settings::{SniCertificate, VerbosityRule};
+use super::settings::SniCertificate;
 
 /// `strconv.ParseBool`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -38,14 +38,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// A whole number.
 pub(super) fn integer(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "it is no whole number\nwrite digits only".to_owned())
-}
-
-/// A number, perhaps with a fraction.
-pub(super) fn number(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|number: &f64| !number.is_nan())
-        .ok_or_else(|| "it is no number\nwrite a number such as 5 or 0.5".to_owned())
 }
 
 /// An IPv4 or IPv6 address.
@@ -130,23 +122,6 @@ pub(super) fn sni_certificate(text: &str) -> Result<SniCertificate, String> {
         return wrong("it must name exactly one certificate file and one key file");
     };
     Ok(SniCertificate { certificate: certificate.into(), key: key.into(), names })
-}
-
-/// `PATTERN=N,PATTERN=N`, as klog's `--vmodule`.
-pub(super) fn verbosity_rules(text: &str) -> Result<Vec<VerbosityRule>, String> {
-    let parts = text.split(',').filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            let rule = part.split_once('=').filter(|(pattern, _)| !pattern.is_empty());
-            let rule = rule.and_then(|(pattern, verbosity)| Some((pattern, verbosity.parse().ok()?)));
-            rule.map(|(pattern, verbosity)| VerbosityRule { pattern: pattern.to_owned(), verbosity })
-                .ok_or_else(|| {
-                    format!(
-                        "\"{part}\" is not of the form PATTERN=NUMBER\nwrite for example client=8,server=4"
-                    )
-                })
-        })
-        .collect()
 }
 
 /// An absolute HTTP URL with a host.

@@ -12,10 +12,10 @@ use plimsoll_apiserver::cluster::{
     AuthenticationSettings, AuthorizationSettings, ClusterSettings, FrontProxySettings, credentials,
 };
 use plimsoll_apiserver::serve::{Limits, Settings};
-use plimsoll_apiserver::tls::{CertificateFiles, CipherSuites, MinVersion, Pair, SniPair, TlsSettings};
+use plimsoll_apiserver::tls::{CertificateFiles, Pair, SniPair, TlsSettings};
 use plimsoll_apiserver::{AlwaysAllow, VersionInfo};
 
-use crate::arguments::{self, PrometheusCredentials, PrometheusSettings, ServeSettings, TlsVersion};
+use crate::arguments::{self, PrometheusCredentials, PrometheusSettings, ServeSettings};
 
 /// How often certificate files are read again.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(5);
@@ -104,6 +104,7 @@ pub(super) fn server(settings: &ServeSettings) -> anyhow::Result<Settings> {
     }
     Ok(Settings {
         bind: SocketAddr::new(serving.address, serving.port),
+        share_port: serving.share_port,
         tls: TlsSettings {
             certificates: match &serving.certificate {
                 Some(files) => CertificateFiles::Given(pair(files)),
@@ -117,14 +118,8 @@ pub(super) fn server(settings: &ServeSettings) -> anyhow::Result<Settings> {
                     names: sni.names.clone(),
                 })
                 .collect(),
-            min_version: match serving.minimum_version {
-                TlsVersion::Tls12 => MinVersion::Tls12,
-                TlsVersion::Tls13 => MinVersion::Tls13,
-            },
-            cipher_suites: match &serving.cipher_suites {
-                Some(names) => CipherSuites::parse(names.iter().copied())?,
-                None => CipherSuites::default(),
-            },
+            min_version: serving.minimum_version,
+            cipher_suites: serving.cipher_suites.clone(),
             http2: serving.http2,
             poll: CERTIFICATE_POLL,
         },
