@@ -7,12 +7,13 @@
 //!
 //! **Invariant:** at most one request per selector is under way, and at most `CONCURRENT` in all.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use hashbrown::HashMap;
-use tokio::time::{Instant, timeout};
+use hashbrown::{HashMap, HashSet};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backend::{Backend, BackendError, SeriesShape};
 
@@ -82,20 +83,14 @@ impl Listings {
         }
     }
 
-    /// When the next selector is due; `None` without selectors.
-    pub fn next_due(&self) -> Option<Instant> {
-        self.by_selector.values().map(|listing| listing.due).min()
-    }
-
-    fn due(&self, now: Instant) -> Vec<Arc<str>> {
-        let mut due: Vec<(Instant, Arc<str>)> = self
-            .by_selector
+    /// The selector that is due first and for which nobody is `asking`, with when that is.
+    fn next(&self, asking: &HashSet<Arc<str>>) -> Option<(Instant, Arc<str>)> {
+        self.by_selector
             .iter()
-            .filter(|(_, listing)| listing.due <= now)
-            .map(|(selector, listing)| (listing.due, Arc::clone(selector)))
-            .collect();
-        due.sort();
-        due.into_iter().map(|(_, selector)| selector).collect()
+            .filter(|(selector, _)| !asking.contains(*selector))
+            .map(|(selector, listing)| (listing.due, selector))
+            .min()
+            .map(|(due, selector)| (due, Arc::clone(selector)))
     }
 
     fn record(
@@ -133,18 +128,18 @@ impl Listings {
     }
 }
 
-/// Asks for every selector that is due and records what came back. `unix_now` is the wall clock in seconds.
+/// Asks for each selector whenever it is due, for ever, and records what came back. `clock` gives Unix time in seconds.
 ///
-/// `progress` is called after each answer, so that a quick selector is served while a slow one still runs.
+/// `progress` is called after each answer, so that a quick selector is served, and asked again in its turn, while a slow
+/// one still runs. Requests under way are given up when the future is dropped; their selectors stay due.
 pub async fn relist(
     backend: &dyn Backend,
     listings: &mut Listings,
     settings: &RelistSettings,
-    unix_now: f64,
+    clock: &impl Fn() -> f64,
     mut progress: impl FnMut(&Listings),
-) {
-    let mut waiting = listings.due(Instant::now()).into_iter();
-    let ask = |selector: Arc<str>| async move {
+) -> Infallible {
+    let ask = |selector: Arc<str>, unix_now: f64| async move {
         let start = unix_now - settings.max_age.as_secs_f64();
         let answer = timeout(settings.limit, backend.series(&selector, start, unix_now)).await;
         let answer = answer.unwrap_or_else(|_| {
@@ -152,10 +147,29 @@ pub async fn relist(
         });
         (selector, answer)
     };
-    let mut running: FuturesUnordered<_> = waiting.by_ref().take(CONCURRENT).map(ask).collect();
-    while let Some((selector, answer)) = running.next().await {
-        listings.record(&selector, answer, settings, Instant::now());
-        progress(listings);
-        running.extend(waiting.next().map(ask));
+    let mut asking = HashSet::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let next = if running.len() < CONCURRENT { listings.next(&asking) } else { None };
+        let due = async {
+            match next {
+                Some((due, selector)) => {
+                    sleep_until(due).await;
+                    selector
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            selector = due => {
+                asking.insert(Arc::clone(&selector));
+                running.push(ask(selector, clock()));
+            }
+            Some((selector, answer)) = running.next() => {
+                asking.remove(&selector);
+                listings.record(&selector, answer, settings, Instant::now());
+                progress(listings);
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::answers::custom::{self, CustomAnswer, CustomError, CustomRequest};
 use crate::answers::external::{self, ExternalAnswer, ExternalError, ExternalRequest};
@@ -105,53 +105,30 @@ impl Adapter {
         let learn = |resources: &mut watch::Receiver<Arc<Vec<ApiResource>>>| {
             Arc::new(RestMapper::new(resources.borrow_and_update().to_vec()))
         };
-        let mut mapper = learn(&mut resources);
+        let mapper = Mutex::new(learn(&mut resources));
+        let known = || Arc::clone(&mapper.lock().unwrap_or_else(PoisonError::into_inner));
         loop {
             let current = Arc::clone(&rules.borrow_and_update());
             listings.retain(&current.selectors(), Instant::now());
-            self.publish(&current, &mapper, &listings);
-            let next = async {
-                match listings.next_due() {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = next => {}
-                changed = rules.changed() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => return,
-                },
-                changed = resources.changed() => match changed {
-                    Ok(()) => {
-                        mapper = learn(&mut resources);
-                        continue;
-                    }
-                    Err(_) => return,
-                },
-            }
-            // New rules end a listing under way, and what has been answered until then is kept. New types do not: no
+            self.publish(&current, &known(), &listings);
+            // New rules end the requests under way, and what has been answered until then is kept. New types do not: no
             // question depends on them, and in a cluster whose types change often a slow listing would never end.
-            let known = Mutex::new(Arc::clone(&mapper));
-            let listing = relist(&*self.backend, &mut listings, &self.relist, clock(), |listings| {
-                let mapper = Arc::clone(&known.lock().unwrap_or_else(PoisonError::into_inner));
-                self.publish(&current, &mapper, listings);
-            });
-            let mut listing = pin!(listing);
+            let mut listing = pin!(relist(&*self.backend, &mut listings, &self.relist, &clock, |listings| {
+                self.publish(&current, &known(), listings);
+            }));
             loop {
                 tokio::select! {
-                    () = listing.as_mut() => break,
-                    _ = rules.changed() => {
-                        rules.mark_changed();
-                        break;
-                    }
+                    never = listing.as_mut() => match never {},
+                    changed = rules.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
                     changed = resources.changed() => {
                         if changed.is_err() {
                             return;
                         }
-                        mapper = learn(&mut resources);
-                        *known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&mapper);
-                        self.publish(&current, &mapper, &self.state().listings);
+                        *mapper.lock().unwrap_or_else(PoisonError::into_inner) = learn(&mut resources);
+                        self.publish(&current, &known(), &self.state().listings);
                     }
                 }
             }

@@ -44,6 +44,20 @@ async fn a_selector_that_hangs_is_given_up_and_holds_no_other_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn others_are_asked_in_their_turn_while_a_selector_hangs() {
+    let config = TWO_RULES.replace("'bad'", "'hang'");
+    let world = World::start_unlisted(&config, &[]);
+    let started = Instant::now();
+    world
+        .wait("the empty selector has been asked three times", |world| {
+            world.adapter.state().listings.get("good").is_some_and(|listing| listing.attempts == 3)
+        })
+        .await;
+    assert_eq!(started.elapsed().as_secs(), 3, "after one second and two more");
+    assert_eq!(world.adapter.state().listings.get("hang").unwrap().attempts, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_metric_that_appears_soon_after_the_start_does_not_wait_for_the_interval() {
     let world = World::start(TWO_RULES, &[]).await;
     assert_eq!(served(&world), 0);
