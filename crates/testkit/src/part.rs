@@ -46,6 +46,11 @@ impl Part {
         Ok(Self { name: name.to_owned(), child, log })
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fails when the program has ended, with the end of its log.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
     USER_AGENT,
@@ -110,16 +112,23 @@ impl Credentials {
 
     /// `text` without any secret that `sent` carries, should a server repeat it.
     pub(super) fn scrubbed(&self, text: String, sent: &HeaderMap) -> String {
-        let secrets =
+        let values =
             sent.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-        secrets.flat_map(|value| [value, value.split_once(' ').map_or("", |(_, secret)| secret)]).fold(
-            text,
-            |text, secret| match secret.len() >= 6 && text.contains(secret) {
-                true => text.replace(secret, "[hidden]"),
-                false => text,
-            },
-        )
+        let secrets = values.flat_map(|value| {
+            let secret = value.split_once(' ').map_or("", |(_, secret)| secret);
+            [value.to_owned(), secret.to_owned(), password(value).unwrap_or_default()]
+        });
+        secrets.filter(|secret| secret.len() >= 6).fold(text, |text, secret| {
+            if text.contains(&secret) { text.replace(&secret, "[hidden]") } else { text }
+        })
     }
+}
+
+/// The password inside `Basic …`, which its server has read.
+fn password(authorization: &str) -> Option<String> {
+    let encoded = authorization.strip_prefix("Basic ")?;
+    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    Some(pair.split_once(':')?.1.to_owned())
 }
 
 impl Token {

@@ -3,6 +3,7 @@
 //! Which row of which list is shown where stands at the head of each module.
 
 mod advice;
+mod bad_input;
 mod better;
 mod life;
 mod recorded;

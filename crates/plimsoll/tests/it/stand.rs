@@ -256,6 +256,14 @@ impl Stand {
         .await
     }
 
+    /// The memory that the program holds now, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.part.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS line")?;
+        Ok(kilobytes.trim().parse::<u64>()? * 1024)
+    }
+
     /// Sends SIGTERM and waits until the program has ended.
     pub async fn terminate(self) -> Result<()> {
         self.part.terminate().await
