@@ -51,6 +51,29 @@ pub(crate) fn unpack(bytes: &[u8], index: usize, width: u32) -> u64 {
     (word >> shift) & ((1u64 << width) - 1)
 }
 
+/// Reads the first fields of `width` bits in `bytes`, as many as `out` takes; bits beyond the end are zero.
+#[inline]
+pub(crate) fn unpack_all(bytes: &[u8], width: u32, out: &mut [u64]) {
+    if width == 0 {
+        out.fill(0);
+        return;
+    }
+    let mask = (1u64 << width) - 1;
+    let bits = width as usize;
+    // Those that begin at least eight bytes before the end.
+    let whole = if bytes.len() < 8 { 0 } else { ((bytes.len() - 8) * 8 + 7) / bits + 1 };
+    let whole = whole.min(out.len());
+    let mut bit = 0;
+    for field in &mut out[..whole] {
+        let eight = bytes[bit / 8..bit / 8 + 8].try_into().unwrap_or([0; 8]);
+        *field = (u64::from_le_bytes(eight) >> (bit % 8)) & mask;
+        bit += bits;
+    }
+    for (index, field) in out.iter_mut().enumerate().skip(whole) {
+        *field = unpack(bytes, index, width);
+    }
+}
+
 /// Appends an unsigned integer, seven bits a byte, least significant first, the top bit saying that more follow.
 pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
@@ -108,6 +131,12 @@ mod tests {
             for (index, field) in fields.iter().enumerate() {
                 prop_assert_eq!(unpack(&bytes, index, width), *field);
             }
+            let mut all = vec![0; fields.len()];
+            unpack_all(&bytes, width, &mut all);
+            prop_assert_eq!(&all, &fields);
+            bytes.extend([0xff; 8]);
+            unpack_all(&bytes, width, &mut all);
+            prop_assert_eq!(&all, &fields);
         }
 
         #[test]

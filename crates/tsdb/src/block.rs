@@ -9,7 +9,7 @@
 
 use thiserror::Error;
 
-use crate::bits::{MAX_WIDTH, pack, packed_len, put_signed, take_signed, unpack};
+use crate::bits::{MAX_WIDTH, pack, packed_len, put_signed, take_signed, unpack, unpack_all};
 use crate::value::{self, ABSENT, HISTOGRAM, STALE};
 
 /// The most rows that one block may cover.
@@ -312,33 +312,32 @@ fn decode_numbers(
             if bound.len() < at + packed {
                 return Err(BlockError::Short);
             }
-            let fields = &bytes[at..];
-            match kind {
-                PLAIN => {
-                    for (index, value) in out.iter_mut().enumerate() {
-                        let integer = current.wrapping_add(unpack(fields, index, width) as i64);
-                        *value = integer.wrapping_shl(shift) as f64;
-                    }
+            let mut fields = [0u64; MAX_ROWS];
+            let fields = fields.get_mut(..out.len().saturating_sub(skipped)).ok_or(BlockError::Header)?;
+            unpack_all(&bytes[at..], width, fields);
+            let number = |integer: i64| integer.wrapping_shl(shift) as f64;
+            if kind == PLAIN {
+                for (value, field) in out.iter_mut().zip(fields) {
+                    *value = number(current.wrapping_add(*field as i64));
                 }
-                DELTA => {
-                    for (index, value) in out.iter_mut().enumerate() {
-                        if index > 0 {
-                            let field = unpack(fields, index - 1, width) as i64;
-                            current = current.wrapping_add(delta).wrapping_add(field);
-                        }
-                        *value = current.wrapping_shl(shift) as f64;
+            } else {
+                let (first, rest) = out.split_at_mut(skipped.min(out.len()));
+                for (index, value) in first.iter_mut().enumerate() {
+                    if index > 0 {
+                        current = current.wrapping_add(delta);
                     }
+                    *value = number(current);
                 }
-                _ => {
-                    for (index, value) in out.iter_mut().enumerate() {
-                        if index > 1 {
-                            let field = unpack(fields, index - 2, width) as i64;
-                            delta = delta.wrapping_add(step).wrapping_add(field);
-                        }
-                        if index > 0 {
-                            current = current.wrapping_add(delta);
-                        }
-                        *value = current.wrapping_shl(shift) as f64;
+                if kind == DELTA {
+                    for (value, field) in rest.iter_mut().zip(fields) {
+                        current = current.wrapping_add(delta.wrapping_add(*field as i64));
+                        *value = number(current);
+                    }
+                } else {
+                    for (value, field) in rest.iter_mut().zip(fields) {
+                        delta = delta.wrapping_add(step.wrapping_add(*field as i64));
+                        current = current.wrapping_add(delta);
+                        *value = number(current);
                     }
                 }
             }

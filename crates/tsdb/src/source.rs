@@ -15,7 +15,6 @@ use plimsoll_model::labels::{Label, Labels};
 use plimsoll_model::matcher::Matcher;
 use plimsoll_model::series::{Columns, SeriesId, SeriesSource, TimeRange};
 
-use crate::block::MAX_ROWS;
 use crate::directory::Directory;
 use crate::select::select;
 use crate::store::Shared;
@@ -212,23 +211,24 @@ impl<'v> Window<'v> {
 
     /// Gathers one number per row. Says no when there is a row without one.
     fn gather(&self, slot: u32, values: &mut Vec<f64>) -> bool {
-        let mut block = [0.0; MAX_ROWS];
-        let mut special = false;
         for (sealed, first, end) in &self.sealed {
-            let block = &mut block[..sealed.rows()];
-            if sealed.values.decode(slot, block).is_err() {
+            // Decoded in place: all of the block, of which the rows outside the range are then cut off.
+            let start = values.len();
+            values.resize(start + sealed.rows(), 0.0);
+            if sealed.values.decode(slot, &mut values[start..]).is_err() {
                 return false;
             }
-            let part = &block[*first..*end];
-            special |= part.iter().any(|value| is_special(*value));
-            values.extend_from_slice(part);
+            values.truncate(start + end);
+            if *first > 0 {
+                values.drain(start..start + first);
+            }
         }
         for row in &self.rows {
             let Some(value) = row.get(slot as usize) else { return false };
-            special |= is_special(*value);
             values.push(*value);
         }
-        !special
+        // Without an early end, so that it is a few vector instructions.
+        !values.iter().fold(false, |special, value| special | is_special(*value))
     }
 
     fn read_each<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {

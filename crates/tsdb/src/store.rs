@@ -162,7 +162,9 @@ impl Store {
 
     /// The writer of the target with this key, which is made when it does not exist. One at a time.
     pub fn writer(&self, key: &str) -> Result<Writer, WriterError> {
-        let target = self.target(key)?;
+        // Claimed while the keys are held, so that maintenance does not remove it in between.
+        let mut keys = self.keys();
+        let target = self.target_of(&mut keys, key)?;
         if target.claimed.swap(true, Ordering::Acquire) {
             return Err(WriterError::Claimed { key: key.to_owned() });
         }
@@ -174,10 +176,13 @@ impl Store {
     }
 
     pub(crate) fn target(&self, key: &str) -> Result<Arc<Target>, WriterError> {
+        self.target_of(&mut self.keys(), key)
+    }
+
+    fn target_of(&self, keys: &mut BTreeMap<String, u32>, key: &str) -> Result<Arc<Target>, WriterError> {
         if key.len() > MAX_KEY_BYTES {
             return Err(WriterError::KeyTooLong);
         }
-        let mut keys = self.keys();
         let directory = self.shared.directory.load();
         if let Some(target) = keys.get(key).and_then(|id| directory.targets.get(*id as usize)?.clone()) {
             return Ok(target);
@@ -217,7 +222,7 @@ impl Store {
     }
 
     /// Drops what is older than the retention at `now` (milliseconds since the epoch), targets that have nothing left and no writer, and, while the
-    /// store holds more than its budget, the oldest blocks.
+    /// store holds more than its budget, the oldest blocks. Waits for scrapes that are under way, so it is not for a thread that has one.
     pub fn maintain(&self, now: i64) -> Maintained {
         let mut done = Maintained::default();
         let horizon = now.saturating_sub(self.shared.options.retention);
@@ -250,8 +255,14 @@ impl Store {
         let mut keys = self.keys();
         let mut gone = Vec::new();
         for target in empty {
-            let state = target.lock();
-            if !target.claimed.load(Ordering::Acquire) && state.view.rows.is_empty() {
+            // Another thread's maintenance may have removed it, and its number may be another's by now.
+            let directory = self.shared.directory.load();
+            let there = directory.targets.get(target.id as usize).and_then(Option::as_ref);
+            if there.is_none_or(|there| !Arc::ptr_eq(there, target)) {
+                continue;
+            }
+            // Without a writer there is no scrape under way, and so nobody who holds the lock and might wait for the keys.
+            if !target.claimed.load(Ordering::Acquire) && target.lock().view.rows.is_empty() {
                 keys.remove(&target.key);
                 gone.push(target.id);
                 self.shared.bytes.fetch_sub(target.bytes(), Ordering::Relaxed);

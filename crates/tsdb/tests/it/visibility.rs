@@ -48,6 +48,57 @@ fn a_scrape_is_seen_whole_or_not_at_all_new_series_included() {
 }
 
 #[test]
+fn targets_are_written_read_and_removed_at_once() {
+    let store = store(|options| options.retention = 50);
+    let writers: Vec<_> = (0..3)
+        .map(|number| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                for round in 0..40i64 {
+                    // A target lives for one round; its end falls anywhere into the others' scrapes.
+                    let key = format!("{number}-{}", round % 5);
+                    let mut writer = store.writer(&key).unwrap();
+                    for step in 0..20 {
+                        let at = round * 100 + step;
+                        let mut scrape = writer.begin(at).unwrap();
+                        for pod in 0..5 + step % 3 {
+                            let pod = format!("{round}-{pod}");
+                            let reference =
+                                series(&mut scrape, &[("__name__", "m"), ("key", &key), ("pod", &pod)]);
+                            scrape.set(reference, step as f64).unwrap();
+                        }
+                        scrape.commit();
+                    }
+                    drop(writer);
+                    store.maintain(round * 100 + 30);
+                }
+            })
+        })
+        .collect();
+    while !writers.iter().all(std::thread::JoinHandle::is_finished) {
+        let view = store.view();
+        let all = read(&view, &[matcher("__name__", "=", "m")], everything());
+        let stale = float(plimsoll_model::series::stale_marker());
+        let mut counts = std::collections::BTreeMap::new();
+        for (labels, samples) in &all {
+            for (time, _) in samples.iter().filter(|(_, value)| **value != stale) {
+                *counts.entry((labels.get("key").to_owned(), *time)).or_insert(0) += 1;
+            }
+        }
+        for ((key, time), count) in counts {
+            assert_eq!(count, 5 + time % 100 % 3, "{key} at {time}");
+        }
+        std::thread::yield_now();
+    }
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    store.maintain(1_000_000);
+    assert!(store.bytes() < 1000, "{} bytes are left", store.bytes());
+    assert!(read(&store.view(), &[], everything()).is_empty());
+}
+
+#[test]
 fn a_view_does_not_change_once_it_has_been_read() {
     let store = store(|_| ());
     let mut writer = store.writer("t").unwrap();
