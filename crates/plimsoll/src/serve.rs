@@ -8,9 +8,11 @@
 mod connect;
 mod debug;
 mod metrics;
+mod notes;
 mod readiness;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -61,7 +63,12 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
 
     let cluster_metrics = ClusterMetrics::default();
     cluster_metrics.register(&mut registry);
-    let cluster = Cluster::start(connect::kubernetes(&settings), cluster_metrics).await?;
+    // Signals count from here on: the first process of a container dies of none that it does not handle.
+    let mut stop = pin!(stop);
+    let cluster = tokio::select! {
+        cluster = Cluster::start(connect::kubernetes(&settings), cluster_metrics) => cluster?,
+        () = stop.as_mut() => return Ok(()),
+    };
 
     let relist = RelistSettings {
         interval: settings.discovery.relist_interval,
@@ -96,7 +103,7 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
     };
     let path = file.path().to_owned();
     tokio::select! {
-        () = server.run(stop) => Ok(()),
+        () = server.run(stop.as_mut()) => Ok(()),
         () = adapter.run(follow_rules, cluster.discovery.resources(), unix_now) => Err(anyhow!("following the rules has ended")),
         () = file.follow(accept_rules, tell_reload, mapper) => Err(anyhow!("following the configuration file has ended")),
         () = async {
@@ -105,16 +112,20 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
                 cluster.discovery.refresh();
             }
         } => unreachable!("it watches for ever"),
+        () = notes::follow(&adapter) => unreachable!("the adapter outlives it"),
         error = first_judgement(&adapter, &path, &rules) => Err(error),
     }
 }
 
 /// Waits for the cluster's resource types, and ends only if the first configuration cannot work on such a cluster.
-async fn first_judgement(adapter: &Adapter, path: &std::path::Path, rules: &RuleSet) -> anyhow::Error {
+async fn first_judgement(adapter: &Adapter, path: &std::path::Path, rules: &Arc<RuleSet>) -> anyhow::Error {
     let mut states = adapter.subscribe();
     // The adapter that sends outlives this.
     let _ = states.wait_for(|state| !state.mapper.is_empty()).await;
-    match reload::mistakes(path, rules, &adapter.state().mapper) {
+    let state = adapter.state();
+    // A version that has taken over in the meantime is as good as the types that were known then let it be.
+    let first = Arc::ptr_eq(&state.rules, rules);
+    match reload::mistakes(path, rules, &state.mapper).filter(|_| first) {
         Some(error) => error.into(),
         None => std::future::pending().await,
     }

@@ -50,7 +50,9 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str) -> Vec<
                     error.at.chars().count(),
                     format!("metricsQuery cannot be rendered for {what}: {}", error.message),
                 )
-                .with_fix("until then every such request fails with \"could not find the metric\""),
+                .with_fix(
+                    "correct it; until then every such request fails with \"could not find the metric\"",
+                ),
             error => site.finding("query-template", text.position(), 1, format!("{error} for {what}")),
         });
         break;

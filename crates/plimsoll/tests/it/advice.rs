@@ -257,7 +257,7 @@ async fn a_template_that_cannot_be_rendered_is_told_at_the_start() -> Result<()>
  4 |   metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.NamespaceName>>)
    |                                                            ^^^^^^^^^^^^^^
   in rule 1 of rules (seriesQuery requests{pod!=""})
-  fix: until then every such request fails with "could not find the metric""#;
+  fix: correct it; until then every such request fails with "could not find the metric""#;
     stand.logs(warning).await?;
     stand.shows("/debug/rules", &format!("warning: {warning}")).await?;
     let told = "the server could not find the metric requests for pods: rule 1 of rules (requests{pod!=\"\"}) gives no \

@@ -6,6 +6,8 @@
 //! | a broken version is refused, told everywhere, and repaired | [`a_broken_version_is_refused_and_told_until_it_is_repaired`] |
 //! | a file that goes away | [`a_file_that_goes_away_changes_nothing`] |
 //! | graceful drain on SIGTERM | [`requests_in_flight_are_finished_after_sigterm`] |
+//! | SIGTERM before anything is served | [`sigterm_is_heeded_while_the_start_waits_for_the_cluster`] |
+//! | a rule that cannot work on this cluster | [`what_stands_in_the_way_of_a_rule_is_logged_once`] |
 //! | started under the name `adapter` | [`under_the_name_of_the_original_it_serves`] |
 //! | the histogram under its old name | [`the_latency_of_prometheus_is_measured_under_its_old_name`] |
 //! | start order | [`discovery_is_answered_while_prometheus_and_the_cluster_are_down`], [`a_cluster_and_a_prometheus_that_come_late_are_found`] |
@@ -123,6 +125,35 @@ async fn requests_in_flight_are_finished_after_sigterm() -> Result<()> {
     stand.terminate().await?;
     let answer = flying.await??;
     ensure!(answer.json()["items"][0]["value"] == "9", "{answer:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn sigterm_is_heeded_while_the_start_waits_for_the_cluster() -> Result<()> {
+    let around = Surroundings::new(RULE).await?;
+    around.kubernetes.everything(Some(Reply::Silence));
+    let part = around.launch()?;
+    eventually("the cluster has been asked", PATIENCE, async || {
+        ensure!(!around.kubernetes.asked().is_empty(), "nothing was asked");
+        Ok(())
+    })
+    .await?;
+    part.terminate().await?;
+    // The first process of a container would go on without this line: no signal ends it that it does not handle.
+    let log = std::fs::read_to_string(around.path("plimsoll.log"))?;
+    ensure!(log.contains("stopping"), "the log says\n{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_a_rule_is_logged_once() -> Result<()> {
+    let config = "rules:\n- seriesQuery: requests{}\n  resources: {overrides: {w: {resource: widget}}}\n  \
+                  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)\n";
+    let stand = Stand::with(config, arrange).await?;
+    stand.logs("widget").await?;
+    let page = stand.get("/debug/rules").await?.body;
+    let note = page.lines().find_map(|line| line.trim().strip_prefix("note: ")).context("no note")?;
+    ensure!(stand.log()?.matches(note).count() == 1, "{}", stand.log()?);
     Ok(())
 }
 

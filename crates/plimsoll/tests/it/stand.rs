@@ -95,12 +95,7 @@ impl Surroundings {
         if self.program == Path::new(env!("CARGO_BIN_EXE_plimsoll")) {
             command.arg("serve");
         }
-        command.args([
-            "--secure-port=0",
-            "--bind-address=127.0.0.1",
-            "--client-qps=500",
-            "--client-burst=1000",
-        ]);
+        command.args(["--secure-port=0", "--bind-address=127.0.0.1"]);
         command.arg(format!("--cert-dir={}", self.path("certificates").display()));
         for name in ["lister", "authentication", "authorization"] {
             command.arg(format!("--{name}-kubeconfig={kubeconfig}"));
@@ -117,9 +112,14 @@ impl Surroundings {
         command
     }
 
+    /// Starts the program and waits for nothing.
+    pub fn launch(&self) -> Result<Part> {
+        Part::start("plimsoll", self.command(), self.folder.path())
+    }
+
     /// Starts the program and waits until it listens.
     pub async fn start(self) -> Result<Stand> {
-        let mut part = Part::start("plimsoll", self.command(), self.folder.path())?;
+        let mut part = self.launch()?;
         let log = self.path("plimsoll.log");
         let address = eventually("the program says where it listens", PATIENCE, async || {
             let text = std::fs::read_to_string(&log)?;
