@@ -58,6 +58,8 @@ pub struct RuleStatus {
     pub metrics: usize,
     /// Why it makes fewer than one might expect.
     pub problems: Vec<String>,
+    /// Why its series have never been listed, if that was tried.
+    pub unlisted: Option<String>,
 }
 
 /// All that is served.
@@ -216,6 +218,13 @@ impl Catalogue {
         status
     }
 
+    /// Notes for each rule whose series were never listed why that failed, as `failure` knows it for a selector.
+    pub fn note_failures(&mut self, failure: impl Fn(&str) -> Option<String>) {
+        for status in self.rules.iter_mut().filter(|status| status.shapes.is_none()) {
+            status.unlisted = failure(&status.rule.series_query);
+        }
+    }
+
     /// The entry of `metric` for `resource`.
     pub fn custom(&self, metric: &str, resource: &GroupResource, namespaced: bool) -> Option<&CustomEntry> {
         self.custom_entries(metric)
@@ -282,6 +291,7 @@ impl RuleStatus {
             named: 0,
             metrics: 0,
             problems: Vec::new(),
+            unlisted: None,
         }
     }
 

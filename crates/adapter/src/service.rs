@@ -136,7 +136,8 @@ impl Adapter {
     }
 
     fn publish(&self, rules: &Arc<RuleSet>, mapper: &Arc<RestMapper>, listings: &Listings) {
-        let catalogue = Catalogue::build(rules, mapper, |selector| listings.shapes(selector));
+        let mut catalogue = Catalogue::build(rules, mapper, |selector| listings.shapes(selector));
+        catalogue.note_failures(|selector| Some(listings.get(selector)?.error.as_ref()?.to_string()));
         let state = State {
             rules: Arc::clone(rules),
             mapper: Arc::clone(mapper),

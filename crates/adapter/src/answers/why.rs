@@ -193,11 +193,19 @@ pub(super) fn rules_summary(catalogue: &Catalogue, section: Section) -> String {
     if rules.is_empty() {
         return "the configuration has no rules for this API".to_owned();
     }
-    let waiting = rules.iter().filter(|status| status.shapes.is_none()).count();
+    let waiting = rules.iter().filter(|status| status.shapes.is_none() && status.unlisted.is_none()).count();
+    let failures: Vec<&str> = rules.iter().filter_map(|status| status.unlisted.as_deref()).collect();
     let empty: Vec<&RuleStatus> = rules.iter().filter(|status| status.shapes == Some(0)).copied().collect();
-    let mut text = format!("{} of {} rules found series", rules.len() - waiting - empty.len(), rules.len());
+    let mut text = format!(
+        "{} of {} rules found series",
+        rules.len() - waiting - failures.len() - empty.len(),
+        rules.len()
+    );
     if waiting > 0 {
         text.push_str(&format!("; {waiting} still wait for Prometheus"));
+    }
+    if let Some(first) = failures.first() {
+        text.push_str(&format!("; {} cannot be listed: {first}", failures.len()));
     }
     if !empty.is_empty() {
         let queries: Vec<String> =

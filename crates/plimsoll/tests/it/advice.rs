@@ -425,6 +425,12 @@ async fn what_answered_instead_of_prometheus_is_said_everywhere() -> Result<()> 
         stand.shows("/readyz?verbose", &ready).await?;
         stand.shows("/debug/rules", &format!("  latest listing failed: {said}\n")).await?;
         stand.logs(&format!("selector=\"requests{{pod!=\\\"\\\"}}\" error={said} kept=0")).await?;
+        let (status, message) = stand.told(POD).await?;
+        let told = format!(
+            "the server could not find the metric requests for pods: no rule serves `requests`: 0 of 1 rules found \
+             series; 1 cannot be listed: {said}"
+        );
+        assert_eq!((status, stand.named(&message)), (404, told));
         // The same to clients of a metric: upstream's status and sentence, then what answered.
         web(&stand.around);
         stand.shows("/apis/custom.metrics.k8s.io/v1beta1", "pods/requests").await?;
