@@ -99,24 +99,28 @@ pub async fn measure(binary: &Path, effort: Effort, said: &dyn Fn(&str)) -> Resu
     let dialer = Dialer::new(server.address, &stand.proxy)?;
     let all = vec![request(&path(100, "*", 0)); CONNECTIONS];
     load::round(&dialer, &all, effort.length).await?;
-    let (now, peak) = server.memory()?;
+    let memory = server.memory()?;
     figures.push(
-        Figure::new("memory with 100 pods, after traffic", now as f64, Unit::Memory)
+        Figure::new("memory with 100 pods, after traffic", memory.resident as f64, Unit::Memory)
             .target(Target::AtMost(25e6))
             .original(74e6)
-            .note(format!("peak {:.1} MB", peak as f64 / 1e6)),
+            .note(memory.described()),
     );
     drop(server);
 
     said("300,000 series");
     let address = http::serve("many-series", Prometheus::new(LARGE), None)?;
     let (server, took) = stand.start("large", address).await?;
-    let (now, peak) = server.memory()?;
+    let memory = server.memory()?;
     figures.push(
-        Figure::new("memory after discovering 300,000 series × 12 labels", now as f64, Unit::Memory)
-            .target(Target::AtMost(75e6))
-            .original(748e6)
-            .note(format!("peak {:.1} MB, {:.1} s after the start", peak as f64 / 1e6, took.as_secs_f64())),
+        Figure::new(
+            "memory after discovering 300,000 series × 12 labels",
+            memory.resident as f64,
+            Unit::Memory,
+        )
+        .target(Target::AtMost(75e6))
+        .original(748e6)
+        .note(format!("{}; {:.1} s after the start", memory.described(), took.as_secs_f64())),
     );
     Ok(figures)
 }

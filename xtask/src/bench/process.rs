@@ -28,6 +28,25 @@ pub struct Parts<'a> {
     pub kubeconfig: &'a Path,
 }
 
+/// Resident memory of a process, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Now, the pages of the program's file included.
+    pub resident: u64,
+    /// At its highest.
+    pub highest: u64,
+    /// Now, what no file backs: heap and stacks.
+    pub anonymous: u64,
+}
+
+impl Memory {
+    /// The parts that a figure's value does not show.
+    pub fn described(&self) -> String {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        format!("heap {:.1} MB, peak {:.1} MB", megabytes(self.anonymous), megabytes(self.highest))
+    }
+}
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -81,19 +100,24 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Resident memory now and at its highest, in bytes.
-    pub fn memory(&self) -> Result<(u64, u64)> {
+    /// Resident memory.
+    pub fn memory(&self) -> Result<Memory> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let of = |key: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(key))?;
             line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
         };
-        Ok((of("VmRSS:").context("no VmRSS")?, of("VmHWM:").context("no VmHWM")?))
+        Ok(Memory {
+            resident: of("VmRSS:").context("no VmRSS")?,
+            highest: of("VmHWM:").context("no VmHWM")?,
+            anonymous: of("RssAnon:").context("no RssAnon")?,
+        })
     }
 
     /// CPU time that it has used, in user and system.
     pub fn cpu(&self) -> Result<Duration> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let process = self.child.id();
+        let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
         let (_, fields) = text.rsplit_once(')').context("no fields in stat")?;
         let ticks: f64 = fields
             .split_ascii_whitespace()
