@@ -94,7 +94,7 @@ pub struct ServingSettings {
 pub struct SniCertificate {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// Server names, perhaps with a leading `*.`; empty for those in the certificate.
+    /// Server names in lower case, perhaps with a leading `*.`; empty for those in the certificate.
     pub names: Vec<String>,
 }
 

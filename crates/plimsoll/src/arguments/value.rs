@@ -114,7 +114,9 @@ pub(super) fn sni_certificate(text: &str) -> Result<SniCertificate, String> {
     let wrong = |what: &str| Err(format!("{what}\nwrite CERTIFICATE,KEY or CERTIFICATE,KEY:NAME,NAME"));
     let (files, names) = match text.split_once(':') {
         Some((_, names)) if names.trim().is_empty() => return wrong("no names follow the colon"),
-        Some((files, names)) => (files, names.split(',').map(|name| name.trim().to_owned()).collect()),
+        Some((files, names)) => {
+            (files, names.split(',').map(|name| name.trim().to_ascii_lowercase()).collect())
+        }
         None => (text, Vec::new()),
     };
     let files: Vec<&str> = files.split(',').map(str::trim).collect();
