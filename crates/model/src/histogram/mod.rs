@@ -5,7 +5,17 @@
 //!
 //! **Invariant:** buckets hold absolute counts, one per bucket that the spans name, in their order.
 
+mod arithmetic;
+mod buckets;
+mod compare;
+mod sum;
+mod trim;
+
 use std::sync::Arc;
+
+pub use arithmetic::{Combined, Incompatible};
+pub use buckets::{Bucket, bound};
+pub use sum::{RunningHistogram, compensated_add};
 
 /// The schema of histograms whose bucket bounds are listed rather than computed.
 pub const CUSTOM_BUCKETS: i32 = -53;

@@ -1,0 +1,167 @@
+//! `rate`, `increase`, `delta`, `irate` and `idelta`.
+//!
+//! **Invariant:** a window with numbers and histograms, or with too few samples, gives nothing.
+
+use plimsoll_model::histogram::ResetHint;
+
+use super::EvalError;
+use super::call::RangeCall;
+use super::grid::Cell;
+use super::rate_extended::extended_rate;
+use super::rate_histogram::{extended_histogram_rate, histogram_rate};
+use super::window::Window;
+use crate::syntax::ast::Edges;
+
+/// Whether a sample's start time tells of a reset between it and the sample before
+/// (Prometheus: `isStartTimestampReset`). A start of 0 is unknown.
+pub(crate) fn start_is_reset(previous_start: i64, previous_time: i64, start: i64, time: i64) -> bool {
+    if start == 0 || start > time || start < previous_time {
+        return false;
+    }
+    if start > previous_time {
+        return true;
+    }
+    // The start is the previous sample itself: a reset for deltas, whose starts are all known, and none for a
+    // cumulative series whose first start was not.
+    previous_start <= previous_time && previous_start != 0
+}
+
+/// Whether the pair ending at `index` is a reset by its start times; `starts` may be empty.
+pub(crate) fn reset_by_start(starts: &[i64], times: &[i64], index: usize) -> bool {
+    starts.len() > index && start_is_reset(starts[index - 1], times[index - 1], starts[index], times[index])
+}
+
+/// `rate` (per second), `increase` and `delta`.
+pub(crate) fn extrapolated_rate(
+    window: &Window<'_>,
+    call: &mut RangeCall<'_>,
+    counter: bool,
+    per_second: bool,
+) -> Result<Option<Cell>, EvalError> {
+    if window.is_mixed() {
+        call.annotations.mixed_range(call.span(), window.metric());
+        return Ok(None);
+    }
+    if window.edges != Edges::Plain {
+        return Ok(if window.histograms.is_empty() {
+            extended_rate(window, counter, per_second).map(Cell::Float)
+        } else {
+            extended_histogram_rate(window, call, counter, per_second).map(|h| Cell::Histogram(h.into()))
+        });
+    }
+    if window.histograms.len() > 1 {
+        let Some(result) = histogram_rate(window, call, counter) else { return Ok(None) };
+        let first = window.histograms[0].count;
+        let zero = (counter && result.count > 0.0 && first >= 0.0).then(|| first / result.count);
+        let factor = extrapolation(window, window.histogram_times, zero, per_second);
+        return Ok(Some(Cell::Histogram(result.times(factor).into())));
+    }
+    if window.floats.len() > 1 {
+        let values = window.floats;
+        let mut result = values[values.len() - 1] - values[0];
+        if counter {
+            for index in 1..values.len() {
+                if values[index] < values[index - 1]
+                    || reset_by_start(window.float_starts, window.float_times, index)
+                {
+                    result += values[index - 1];
+                }
+            }
+        }
+        let zero = (counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
+        return Ok(Some(Cell::Float(result * extrapolation(window, window.float_times, zero, per_second))));
+    }
+    Ok(None)
+}
+
+/// How much more the whole window holds than the time between its first and last sample. `zero` is how far back, in
+/// parts of that time, the counter would have been at zero.
+fn extrapolation(window: &Window<'_>, times: &[i64], zero: Option<f64>, per_second: bool) -> f64 {
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let mut to_start = (first - window.start) as f64 / 1000.0;
+    let mut to_end = (window.end - last) as f64 / 1000.0;
+    let sampled = (last - first) as f64 / 1000.0;
+    let average = sampled / (times.len() - 1) as f64;
+    // Samples close to an edge are taken to reach it; else the series is taken to begin or end within the window, half
+    // a distance between samples away.
+    let threshold = average * 1.1;
+    if to_start >= threshold {
+        to_start = average / 2.0;
+    }
+    if let Some(zero) = zero {
+        let to_zero = sampled * zero;
+        if to_zero < to_start {
+            to_start = to_zero;
+        }
+    }
+    if to_end >= threshold {
+        to_end = average / 2.0;
+    }
+    let factor = (sampled + to_start + to_end) / sampled;
+    if per_second { factor / window.seconds } else { factor }
+}
+
+/// `irate` and `idelta`: from the last two samples.
+pub(crate) fn instant_value(
+    window: &Window<'_>,
+    call: &mut RangeCall<'_>,
+    rate: bool,
+) -> Result<Option<Cell>, EvalError> {
+    let (floats, histograms) = (window.floats.len(), window.histograms.len());
+    if floats + histograms < 2 {
+        return Ok(None);
+    }
+    // The last two of both kinds, by time.
+    let mut last: Vec<(i64, bool, usize)> = Vec::with_capacity(4);
+    last.extend((floats.saturating_sub(2)..floats).map(|at| (window.float_times[at], true, at)));
+    last.extend((histograms.saturating_sub(2)..histograms).map(|at| (window.histogram_times[at], false, at)));
+    last.sort_by_key(|(time, ..)| *time);
+    let [.., first, second] = last[..] else { return Ok(None) };
+    let interval = (second.0 - first.0) as f64 / 1000.0;
+    if interval == 0.0 {
+        return Ok(None);
+    }
+    match (first.1, second.1) {
+        (true, true) => {
+            let (one, two) = (window.floats[first.2], window.floats[second.2]);
+            let reset = rate
+                && (two < one || reset_by_start(window.float_starts, window.float_times, second.2));
+            let result = if reset { two } else { two - one };
+            Ok(Some(Cell::Float(if rate { result / interval } else { result })))
+        }
+        (false, false) => {
+            let (one, two) = (&window.histograms[first.2], &window.histograms[second.2]);
+            let gauges = [one, two].iter().filter(|h| h.reset_hint == ResetHint::Gauge).count();
+            let (span, metric) = (call.all_span(), window.metric());
+            if rate && gauges > 0 {
+                call.annotations.not_counter(span, metric);
+            }
+            if !rate && gauges < 2 {
+                call.annotations.not_gauge(span, metric);
+            }
+            let mut result = two.as_ref().clone();
+            let reset = rate
+                && (reset_by_start(window.histogram_starts, window.histogram_times, second.2)
+                    || two.is_reset_from(one));
+            if !reset {
+                match result.subtract(one) {
+                    Err(_) => {
+                        call.annotations.mixed_schemas(span, metric);
+                        return Ok(None);
+                    }
+                    Ok(combined) if combined.bounds_reconciled => {
+                        call.annotations.bounds_reconciled(span, "subtraction");
+                    }
+                    Ok(_) => {}
+                }
+            }
+            result.reset_hint = ResetHint::Gauge;
+            let result = if rate { result.divided(interval) } else { result };
+            Ok(Some(Cell::Histogram(result.compacted().into())))
+        }
+        _ => {
+            call.annotations.mixed_range(call.all_span(), window.metric());
+            Ok(None)
+        }
+    }
+}
