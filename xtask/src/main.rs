@@ -6,6 +6,7 @@
 mod bench;
 mod bench_tsdb;
 mod demo;
+mod promqltest;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ enum Task {
     /// Measure how fast, how small and how soon the programs are.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Run test files of PromQL in Prometheus' test language.
+    Promqltest(promqltest::Options),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Demo(options) => demo::run(&options),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Promqltest(options) => promqltest::run(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

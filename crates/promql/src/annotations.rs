@@ -194,10 +194,17 @@ impl Annotations {
         );
     }
 
+    pub(crate) fn overlapping_starts(&mut self, span: Span, metric: &str) {
+        let metric = quote(metric.as_bytes());
+        self.warn(span, format!("encountered overlapping start timestamps for metric name {metric}"));
+    }
+
     pub(crate) fn bad_bucket(&mut self, span: Span, metric: &str, label: &str) {
         let label = quote(label.as_bytes());
-        let text =
-            format!("bucket label \"le\" is missing or has a malformed value of {label}{}", for_metric(metric));
+        let text = format!(
+            "bucket label \"le\" is missing or has a malformed value of {label}{}",
+            for_metric(metric)
+        );
         self.warn(span, text);
     }
 
@@ -239,9 +246,5 @@ impl Annotations {
 }
 
 fn for_metric(metric: &str) -> String {
-    if metric.is_empty() {
-        String::new()
-    } else {
-        format!(" for metric name {}", quote(metric.as_bytes()))
-    }
+    if metric.is_empty() { String::new() } else { format!(" for metric name {}", quote(metric.as_bytes())) }
 }

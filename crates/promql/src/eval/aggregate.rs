@@ -75,7 +75,8 @@ impl Evaluator<'_> {
             && let Some(param) = &aggregate.param
         {
             let span = param.span();
-            let worst = |better: fn(f64, f64) -> f64, start: f64| parameter.iter().copied().fold(start, better);
+            let worst =
+                |better: fn(f64, f64) -> f64, start: f64| parameter.iter().copied().fold(start, better);
             if parameter.iter().any(|q| q.is_nan()) {
                 self.annotations.invalid_quantile(span, f64::NAN);
             }
@@ -221,8 +222,9 @@ impl Evaluator<'_> {
         let Some(Expr::String { value: label, .. }) = aggregate.param.as_ref().map(Expr::unwrapped) else {
             return self.fail("expected a label name as the parameter of count_values");
         };
-        if label.is_empty() {
-            return self.fail("invalid label name \"\"");
+        if !super::label_functions::is_name(label) {
+            return self
+                .fail(format!("invalid label name {}", plimsoll_model::quote::quote(label.as_bytes())));
         }
         let grid = self.eval_grid(&aggregate.expr)?;
         let mut names = aggregate.grouping.clone();
@@ -239,8 +241,7 @@ impl Evaluator<'_> {
                     Some(Cell::Histogram(histogram)) => histogram.to_string(),
                     None => continue,
                 };
-                let labels =
-                    match_labels(&grid.labels[row].with(label, &text), !aggregate.without, &names);
+                let labels = match_labels(&grid.labels[row].with(label, &text), !aggregate.without, &names);
                 let at = *index.entry(labels.clone()).or_insert(counts.len());
                 if at == counts.len() {
                     counts.push((labels, 0.0));

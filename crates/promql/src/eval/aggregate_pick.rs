@@ -25,7 +25,8 @@ impl Evaluator<'_> {
     ) -> Result<Grid, EvalError> {
         let op = aggregate.op;
         let fold = |better: fn(f64, f64) -> f64, start: f64| parameter.iter().copied().fold(start, better);
-        let (most, least) = (fold(super::prepare::maximum, f64::MIN), fold(super::prepare::minimum, f64::MAX));
+        let (most, least) =
+            (fold(super::prepare::maximum, f64::MIN), fold(super::prepare::minimum, f64::MAX));
         let has_nan = parameter.iter().any(|value| value.is_nan());
         let mut out = Collector::new(grid.steps);
         if op == AggregateOp::LimitRatio {
@@ -76,11 +77,8 @@ impl Evaluator<'_> {
                 continue;
             }
             for group in 0..groups {
-                let mut picked: Vec<usize> = members[&group]
-                    .iter()
-                    .copied()
-                    .filter(|row| grid.is_present(*row, step))
-                    .collect();
+                let mut picked: Vec<usize> =
+                    members[&group].iter().copied().filter(|row| grid.is_present(*row, step)).collect();
                 match op {
                     AggregateOp::Limitk => picked.truncate(limit),
                     AggregateOp::LimitRatio => {
@@ -169,9 +167,7 @@ fn xxhash64(data: &[u8]) -> u64 {
             .wrapping_add(b.rotate_left(7))
             .wrapping_add(c.rotate_left(12))
             .wrapping_add(d.rotate_left(18));
-        lanes
-            .iter()
-            .fold(joined, |hash, lane| (hash ^ round(0, *lane)).wrapping_mul(P1).wrapping_add(P4))
+        lanes.iter().fold(joined, |hash, lane| (hash ^ round(0, *lane)).wrapping_mul(P1).wrapping_add(P4))
     } else {
         P5
     };

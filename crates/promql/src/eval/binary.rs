@@ -128,7 +128,8 @@ impl Evaluator<'_> {
                         );
                     }
                 } else if !inserted.insert((group, labels.clone())) {
-                    return ev.fail("multiple matches for labels: grouping labels must ensure unique matches");
+                    return ev
+                        .fail("multiple matches for labels: grouping labels must ensure unique matches");
                 }
                 matched[group] = true;
                 let cell = if binary.return_bool {

@@ -26,14 +26,6 @@ impl RangeCall<'_> {
     pub fn span(&self) -> Span {
         self.args.first().map(Expr::span).unwrap_or_default()
     }
-
-    pub fn first_span(&self) -> Span {
-        self.span()
-    }
-
-    pub fn all_span(&self) -> Span {
-        self.span()
-    }
 }
 
 const ANCHORED: &[&str] = &["changes", "delta", "increase", "rate", "resets"];
@@ -42,7 +34,9 @@ const SMOOTHED: &[&str] = &["delta", "increase", "rate"];
 impl Evaluator<'_> {
     pub(crate) fn call(&mut self, call: &Call) -> Result<Evaluated, EvalError> {
         let name = call.function.name;
-        if matches!(name, "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc") && self.steps.count > 1 {
+        if matches!(name, "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc")
+            && self.steps.count > 1
+        {
             self.annotations.warn(
                 call.span,
                 "sort is ineffective for range queries since results are always ordered by labels",
@@ -53,6 +47,7 @@ impl Evaluator<'_> {
         }
         let grid = match name {
             "timestamp" => self.timestamp(call)?,
+            "start_timestamp" => self.start_timestamp(call)?,
             "label_replace" => self.label_replace(call)?,
             "label_join" => self.label_join(call)?,
             "info" => self.info(call)?,
@@ -82,6 +77,17 @@ impl Evaluator<'_> {
             }
         }
         Ok(times)
+    }
+
+    /// When the counter of each sample started, where that is known. An expression has lost it.
+    fn start_timestamp(&mut self, call: &Call) -> Result<Grid, EvalError> {
+        if let Expr::Vector(vector) = call.args[0].unwrapped() {
+            let mut grid = self.vector_starts(vector)?;
+            grid.drop_name.fill(true);
+            return Ok(grid);
+        }
+        self.eval_grid(&call.args[0])?;
+        Ok(Grid::new(self.steps.count))
     }
 
     fn absent(&mut self, call: &Call) -> Result<Grid, EvalError> {
@@ -122,15 +128,14 @@ impl Evaluator<'_> {
                 };
                 if edges != Edges::Plain && !allowed.contains(&name) {
                     let list = allowed.join(", ");
-                    return self.fail(format!("{word} modifier can only be used with: {list} - not with {name}"));
+                    return self
+                        .fail(format!("{word} modifier can only be used with: {list} - not with {name}"));
                 }
                 let length = matrix.range / 1_000_000;
                 let (before, after) = widening(edges, self.options.lookback);
                 let range = TimeRange {
                     start: self.window_end(&vector.shift, 0).saturating_sub(length + before - 1),
-                    end: self
-                        .window_end(&vector.shift, steps.count.saturating_sub(1))
-                        .saturating_add(after),
+                    end: self.window_end(&vector.shift, steps.count.saturating_sub(1)).saturating_add(after),
                 };
                 let ids = self.select(&vector.matchers, range)?;
                 let windows = Windows { shift: &vector.shift, length, nanoseconds: matrix.range, edges };
@@ -224,6 +229,9 @@ impl Evaluator<'_> {
             self.release(weight);
             let arg = |at: usize| scalars.get(at).map_or(f64::NAN, |values| values[step]);
             let mut range = RangeCall { annotations: &mut self.annotations, args: &call.args };
+            if uses_starts {
+                rate::check_starts(&window, &mut range);
+            }
             if let Some(cell) = apply(name, &window, &mut range, &arg)? {
                 out.set(row, step, cell);
             }

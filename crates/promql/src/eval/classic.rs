@@ -55,7 +55,7 @@ impl Evaluator<'_> {
     pub(crate) fn histogram_quantile(&mut self, call: &Call) -> Result<Grid, EvalError> {
         let quantiles = vec![self.eval_scalar(&call.args[0])?];
         let spans = [call.args[0].span()];
-        self.quantiles(&call.args[1], &quantiles, &spans, None, call.args[0].span(), call.args[1].span())
+        self.quantiles(&call.args[1], &quantiles, &spans, None)
     }
 
     pub(crate) fn histogram_quantiles(&mut self, call: &Call) -> Result<Grid, EvalError> {
@@ -67,14 +67,7 @@ impl Evaluator<'_> {
             quantiles.push(self.eval_scalar(arg)?);
         }
         let spans: Vec<Span> = call.args[2..].iter().map(Expr::span).collect();
-        self.quantiles(
-            &call.args[0],
-            &quantiles,
-            &spans,
-            Some(label),
-            call.args[0].span(),
-            call.args[1].span(),
-        )
+        self.quantiles(&call.args[0], &quantiles, &spans, Some(label))
     }
 
     fn quantiles(
@@ -83,19 +76,18 @@ impl Evaluator<'_> {
         quantiles: &[Vec<f64>],
         spans: &[Span],
         label: Option<&str>,
-        native_span: Span,
-        repair_span: Span,
     ) -> Result<Grid, EvalError> {
         let grid = self.eval_grid(vector)?;
+        let span = vector.span();
         let bases = bases(&grid);
         let mut out = Collector::new(grid.steps);
         for step in 0..grid.steps {
-            for (values, span) in quantiles.iter().zip(spans) {
+            for (values, quantile_span) in quantiles.iter().zip(spans) {
                 if !(0.0..=1.0).contains(&values[step]) {
-                    self.annotations.invalid_quantile(*span, values[step]);
+                    self.annotations.invalid_quantile(*quantile_span, values[step]);
                 }
             }
-            let found = self.histograms(&grid, &bases, step, vector.span());
+            let found = self.histograms(&grid, &bases, step, span);
             for values in quantiles {
                 let q = values[step];
                 let labelled = |labels: &Labels| match label {
@@ -106,14 +98,14 @@ impl Evaluator<'_> {
                     let labels = &grid.labels[*row];
                     let Some(histogram) = grid.histogram(*row, step) else { continue };
                     let metric = labels.get(METRIC_NAME);
-                    let value = native_quantile(q, histogram, &mut self.annotations, native_span, metric);
+                    let value = native_quantile(q, histogram, &mut self.annotations, span, metric);
                     out.put(&labelled(labels), true, step, Cell::Float(value))?;
                 }
                 for (labels, buckets) in &found.classic {
                     let (value, repaired) = classic_quantile(q, buckets.clone());
                     if let Some(repaired) = repaired {
                         self.annotations.forced_monotonicity(
-                            repair_span,
+                            span,
                             labels.get(METRIC_NAME),
                             self.steps.time(step),
                             repaired.buckets,
@@ -139,7 +131,7 @@ impl Evaluator<'_> {
             for row in &found.native {
                 let labels = &grid.labels[*row];
                 let Some(histogram) = grid.histogram(*row, step) else { continue };
-                let (span, metric) = (call.args[0].span(), labels.get(METRIC_NAME));
+                let (span, metric) = (call.args[2].span(), labels.get(METRIC_NAME));
                 let value = native_fraction(lower, upper, histogram, &mut self.annotations, span, metric);
                 out.put(labels, true, step, Cell::Float(value))?;
             }

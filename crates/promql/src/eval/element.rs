@@ -29,7 +29,7 @@ impl Evaluator<'_> {
             }
             "vector" => {
                 let values = self.eval_scalar(&call.args[0])?;
-                return Ok(Evaluated::Grid(self.into_grid(Evaluated::Scalar(values))));
+                return Ok(Evaluated::Grid(self.as_grid(Evaluated::Scalar(values))));
             }
             "scalar" => {
                 let grid = self.eval_grid(&call.args[0])?;
@@ -47,7 +47,7 @@ impl Evaluator<'_> {
         if let Some(part) = date_part(name) {
             return Ok(Evaluated::Grid(if call.args.is_empty() {
                 let values = (0..count).map(|step| part(self.steps.time(step).div_euclid(1000))).collect();
-                self.into_grid(Evaluated::Scalar(values))
+                self.as_grid(Evaluated::Scalar(values))
             } else {
                 self.eval_grid(&call.args[0])?.map_floats(|seconds| part(seconds as i64))
             }));

@@ -2,15 +2,14 @@
 //!
 //! **Invariant:** every node gives its values for the same steps; samples are counted while they are held.
 
-use std::time::Instant;
-
 use plimsoll_model::labels::{METRIC_NAME, METRIC_TYPE, METRIC_UNIT};
 use plimsoll_model::series::SeriesSource;
 
 use super::grid::Grid;
 use super::prepare::{Context, is_step_invariant, mark_stats_only, prepare};
 use super::{
-    EvalError, Millis, Options, Outcome, Point, Query, RangeSeries, Sample, SampleValue, Stop, Trace, Value, When,
+    EvalError, Millis, Options, Outcome, Point, Query, RangeSeries, Sample, SampleValue, Stop, Trace, Value,
+    When,
 };
 use crate::annotations::Annotations;
 use crate::syntax::ast::{At, Expr, Shift, Subquery, ValueType};
@@ -26,10 +25,6 @@ pub(crate) struct Steps {
 impl Steps {
     pub fn time(&self, step: usize) -> Millis {
         self.start.saturating_add(self.interval.saturating_mul(step as i64))
-    }
-
-    pub fn last(&self) -> Millis {
-        self.time(self.count.saturating_sub(1))
     }
 }
 
@@ -68,7 +63,9 @@ pub(super) fn run(
     mark_stats_only(&mut expr, false);
     let steps = match when {
         When::Instant(_) => Steps { start, interval: 1, count: 1 },
-        When::Range { .. } => Steps { start, interval: step, count: steps_between(start, end, step, options)? },
+        When::Range { .. } => {
+            Steps { start, interval: step, count: steps_between(start, end, step, options)? }
+        }
     };
     let mut evaluator = Evaluator {
         source,
@@ -85,7 +82,12 @@ pub(super) fn run(
     Ok(Outcome { value, annotations: evaluator.annotations, peak_samples: evaluator.peak, trace })
 }
 
-pub(crate) fn steps_between(start: Millis, end: Millis, step: Millis, options: &Options) -> Result<usize, EvalError> {
+pub(crate) fn steps_between(
+    start: Millis,
+    end: Millis,
+    step: Millis,
+    options: &Options,
+) -> Result<usize, EvalError> {
     if end < start {
         return Ok(0);
     }
@@ -148,7 +150,7 @@ impl Evaluator<'_> {
             Evaluated::Scalar(values) if matches!(when, When::Instant(_)) => {
                 return Ok(Value::Scalar(values.first().copied().unwrap_or(f64::NAN)));
             }
-            evaluated => self.into_grid(evaluated),
+            evaluated => self.as_grid(evaluated),
         };
         let grid = drop_names(grid)?;
         if matches!(when, When::Instant(_)) {
@@ -196,7 +198,7 @@ impl Evaluator<'_> {
     }
 
     /// A scalar as a grid of one row without labels.
-    pub fn into_grid(&self, evaluated: Evaluated) -> Grid {
+    pub fn as_grid(&self, evaluated: Evaluated) -> Grid {
         match evaluated {
             Evaluated::Grid(grid) => grid,
             Evaluated::Scalar(values) => {
@@ -213,7 +215,7 @@ impl Evaluator<'_> {
 
     pub fn eval_grid(&mut self, expr: &Expr) -> Result<Grid, EvalError> {
         let evaluated = self.eval(expr)?;
-        Ok(self.into_grid(evaluated))
+        Ok(self.as_grid(evaluated))
     }
 
     pub fn eval_scalar(&mut self, expr: &Expr) -> Result<Vec<f64>, EvalError> {
@@ -228,11 +230,11 @@ impl Evaluator<'_> {
         if !self.options.trace {
             return self.eval_once(expr);
         }
-        let started = Instant::now();
+        let started = self.stop.now();
         self.traces.push(Trace { expr: expr.to_string(), ..Trace::default() });
         let result = self.eval_once(expr);
         if let Some(mut trace) = self.traces.pop() {
-            trace.time = started.elapsed();
+            trace.time = self.stop.now().saturating_sub(started);
             match &result {
                 Ok(Evaluated::Grid(grid)) => {
                     trace.series = grid.rows();
@@ -282,7 +284,9 @@ impl Evaluator<'_> {
                 return self.fail("a range vector is only allowed as the argument of a function");
             }
             Expr::Negate { expr, .. } => match self.eval(expr)? {
-                Evaluated::Scalar(values) => Evaluated::Scalar(values.into_iter().map(|value| -value).collect()),
+                Evaluated::Scalar(values) => {
+                    Evaluated::Scalar(values.into_iter().map(|value| -value).collect())
+                }
                 Evaluated::Grid(mut grid) => {
                     for row in 0..grid.rows() {
                         for step in 0..grid.steps {

@@ -216,7 +216,13 @@ impl Collector {
         Self { grid: Grid::new(steps), rows: HashMap::new(), strict: false }
     }
 
-    pub fn put(&mut self, labels: &Labels, drop_name: bool, step: usize, cell: Cell) -> Result<(), EvalError> {
+    pub fn put(
+        &mut self,
+        labels: &Labels,
+        drop_name: bool,
+        step: usize,
+        cell: Cell,
+    ) -> Result<(), EvalError> {
         if self.grid.steps == 1 && !self.strict {
             let row = self.grid.push_row(labels.clone(), drop_name);
             self.grid.set(row, step, cell);

@@ -59,7 +59,7 @@ impl Evaluator<'_> {
                 let Some(cell) = grid.get(row, step) else { continue };
                 let base = &grid.labels[row];
                 if ignored[row] {
-                    out.put(base, false, step, cell)?;
+                    out.put(base, grid.drop_name[row], step, cell)?;
                     continue;
                 }
                 let mut added: BTreeMap<&str, &Label> = BTreeMap::new();
@@ -84,7 +84,7 @@ impl Evaluator<'_> {
                 }
                 let mut labels: Vec<Label> = base.iter().cloned().collect();
                 labels.extend(added.into_values().cloned());
-                out.put(&Labels::new(labels), false, step, cell)?;
+                out.put(&Labels::new(labels), grid.drop_name[row], step, cell)?;
             }
         }
         Ok(out.grid)
@@ -130,17 +130,11 @@ impl Evaluator<'_> {
         matchers.extend(data.iter().map(|matcher| (*matcher).clone()));
         let lookback = self.options.lookback;
         let steps = self.steps;
-        // Info samples are looked up at the steps. The range that is read follows the first selector, as in Prometheus.
-        let shift = first_shift(base);
-        let (mut start, mut end) = (steps.start, steps.last());
-        if let Some(shift) = shift {
-            if let Some(At::Time(time)) = shift.at {
-                (start, end) = (time, time);
-            }
-            start = start.saturating_sub(shift.offset / 1_000_000);
-            end = end.saturating_sub(shift.offset / 1_000_000);
-        }
-        let range = TimeRange { start: start.saturating_sub(lookback - 1), end };
+        // What is described is looked at as of some time, and so are its descriptions.
+        let (at, offset) = reference(base).unwrap_or_default();
+        let time_of = move |step: usize| at.unwrap_or_else(|| steps.time(step)).saturating_sub(offset);
+        let last = time_of(steps.count.saturating_sub(1));
+        let range = TimeRange { start: time_of(0).saturating_sub(lookback - 1), end: last };
         let ids = self.select(&matchers, range)?;
         let ids: Vec<SeriesId> = ids
             .into_iter()
@@ -151,30 +145,25 @@ impl Evaluator<'_> {
             .collect();
         let mut all = Vec::new();
         let (source, mut result) = (self.source, Ok(()));
-        // More than the hint is read, so that the steps find what a store with whole chunks would show them.
-        let wide = TimeRange {
-            start: range.start.min(steps.start.saturating_sub(lookback - 1)),
-            end: range.end.max(steps.last()),
-        };
-        source.read(&ids, wide, &mut |index, columns| {
+        source.read(&ids, range, &mut |index, columns| {
             let labels = source.labels(ids[index]);
             let mut times = vec![None; steps.count];
             for (step, found) in times.iter_mut().enumerate() {
-                let time = steps.time(step);
+                let time = time_of(step);
                 let behind = columns.timestamps.partition_point(|at| *at <= time);
                 let Some(at) = behind.checked_sub(1) else { continue };
                 if columns.timestamps[at] <= time.saturating_sub(lookback) || is_stale(columns.values[at]) {
                     continue;
                 }
                 if columns.histograms.binary_search_by_key(&(at as u32), |(row, _)| *row).is_ok() {
-                    result = self
-                        .fail(format!("this should be an info metric, with float samples: {labels}"));
+                    result =
+                        self.fail(format!("this should be an info metric, with float samples: {labels}"));
                     return false;
                 }
                 *found = Some(columns.timestamps[at]);
             }
-            let key = labels
-                .retain(|label| *label.name == *METRIC_NAME || IDENTIFYING.contains(&&*label.name));
+            let key =
+                labels.retain(|label| *label.name == *METRIC_NAME || IDENTIFYING.contains(&&*label.name));
             all.push(InfoSeries { labels, key, times });
             true
         });
@@ -187,10 +176,24 @@ fn describes(info: &Labels, base: &Labels) -> bool {
     IDENTIFYING.iter().all(|name| info.get(name) == base.get(name))
 }
 
-fn first_shift(expr: &Expr) -> Option<&Shift> {
+/// The fixed time of the first selector, if it has one, and how far back it looks, in milliseconds. The time of a
+/// subquery is that of what is inside of it, unless that has its own.
+fn reference(expr: &Expr) -> Option<(Option<i64>, i64)> {
+    let of = |shift: &Shift| {
+        let at = match shift.at {
+            Some(At::Time(time)) => Some(time),
+            _ => None,
+        };
+        (at, shift.offset / 1_000_000)
+    };
     match expr {
-        Expr::Vector(vector) => Some(&vector.shift),
-        Expr::Matrix(matrix) => Some(&matrix.vector.shift),
-        other => other.children().into_iter().find_map(first_shift),
+        Expr::Vector(vector) => Some(of(&vector.shift)),
+        Expr::Matrix(matrix) => Some(of(&matrix.vector.shift)),
+        Expr::Subquery(subquery) => {
+            let inner = reference(&subquery.expr)?;
+            let (at, offset) = of(&subquery.shift);
+            Some(if inner.0.is_some() { inner } else { (at, inner.1 + offset) })
+        }
+        other => other.children().into_iter().find_map(reference),
     }
 }

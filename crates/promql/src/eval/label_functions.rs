@@ -16,6 +16,11 @@ fn text(arg: &Expr) -> &str {
     }
 }
 
+/// Whether a text can name a label. Bytes that are no UTF-8 have become replacement characters.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)
+}
+
 impl Evaluator<'_> {
     pub(crate) fn label_replace(&mut self, call: &Call) -> Result<Grid, EvalError> {
         let [to, replacement, from, pattern] = [1, 2, 3, 4].map(|at| text(&call.args[at]));
@@ -23,7 +28,7 @@ impl Evaluator<'_> {
         let Ok(regex) = regex else {
             return self.fail(format!("invalid regular expression in label_replace(): {pattern}"));
         };
-        if to.is_empty() {
+        if !is_name(to) {
             return self.fail(format!("invalid destination label name in label_replace(): {to}"));
         }
         let replacement = expandable(replacement);
@@ -44,10 +49,10 @@ impl Evaluator<'_> {
     pub(crate) fn label_join(&mut self, call: &Call) -> Result<Grid, EvalError> {
         let (to, separator) = (text(&call.args[1]), text(&call.args[2]));
         let from: Vec<&str> = call.args[3..].iter().map(text).collect();
-        if from.iter().any(|name| name.is_empty()) {
-            return self.fail("invalid source label name in label_join(): ");
+        if let Some(name) = from.iter().find(|name| !is_name(name)) {
+            return self.fail(format!("invalid source label name in label_join(): {name}"));
         }
-        if to.is_empty() {
+        if !is_name(to) {
             return self.fail(format!("invalid destination label name in label_join(): {to}"));
         }
         let mut grid = self.eval_grid(&call.args[0])?;

@@ -4,6 +4,7 @@
 //! delayed removal of names and with start timestamps.
 //!
 //! **Invariant:** an evaluation ends: samples, steps and time are bounded, and each bound has its own error.
+#![expect(clippy::needless_range_loop, reason = "rows and steps index several columns at once")]
 
 mod aggregate;
 mod aggregate_pick;
@@ -29,7 +30,7 @@ mod trend;
 mod window;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use plimsoll_model::series::SeriesSource;
 
@@ -103,7 +104,9 @@ pub enum EvalError {
         limit: usize,
     },
     /// Too many steps.
-    #[error("{steps} steps are asked for, at most {limit} are evaluated; use a longer step or a shorter range")]
+    #[error(
+        "{steps} steps are asked for, at most {limit} are evaluated; use a longer step or a shorter range"
+    )]
     TooManySteps {
         /// What is asked for.
         steps: u64,
@@ -134,21 +137,30 @@ pub enum When {
     },
 }
 
+/// A clock: time since some moment, never going back.
+pub type Clock<'a> = &'a dyn Fn() -> Duration;
+
 /// When to give up.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Stop<'a> {
-    /// Not after this.
-    pub deadline: Option<Instant>,
+    /// Needed for the deadline, and for times in a trace.
+    pub clock: Option<Clock<'a>>,
+    /// Not after this time of the clock.
+    pub deadline: Option<Duration>,
     /// Not once this is true.
     pub cancelled: Option<&'a AtomicBool>,
 }
 
 impl Stop<'_> {
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.map(|clock| clock()).unwrap_or_default()
+    }
+
     pub(crate) fn check(&self) -> Result<(), EvalError> {
         if self.cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(EvalError::Cancelled);
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self.deadline.is_some_and(|deadline| self.now() >= deadline) {
             return Err(EvalError::Timeout);
         }
         Ok(())

@@ -175,9 +175,13 @@ pub(crate) fn count(window: &Window<'_>) -> Reduced {
 
 /// `first_over_time` and `last_over_time`.
 pub(crate) fn edge(window: &Window<'_>, last: bool, time: bool) -> Reduced {
-    let float = if last { window.floats.len().checked_sub(1) } else { (!window.floats.is_empty()).then_some(0) };
-    let histogram =
-        if last { window.histograms.len().checked_sub(1) } else { (!window.histograms.is_empty()).then_some(0) };
+    let float =
+        if last { window.floats.len().checked_sub(1) } else { (!window.floats.is_empty()).then_some(0) };
+    let histogram = if last {
+        window.histograms.len().checked_sub(1)
+    } else {
+        (!window.histograms.is_empty()).then_some(0)
+    };
     let float_time = float.map(|at| window.float_times[at]);
     let histogram_time = histogram.map(|at| window.histogram_times[at]);
     let takes_float = match (float_time, histogram_time) {
@@ -211,7 +215,7 @@ pub(crate) fn quantile_over_time(window: &Window<'_>, call: &mut RangeCall<'_>, 
     if window.floats.is_empty() {
         return Ok(None);
     }
-    let span = call.first_span();
+    let span = call.span();
     if !(0.0..=1.0).contains(&q) {
         call.annotations.invalid_quantile(span, q);
     }
@@ -224,6 +228,9 @@ pub(crate) fn quantile_over_time(window: &Window<'_>, call: &mut RangeCall<'_>, 
 /// The median distance from the median.
 pub(crate) fn deviation(window: &Window<'_>, call: &mut RangeCall<'_>) -> Reduced {
     let Some(values) = floats(window, call) else { return Ok(None) };
+    if values.iter().any(|value| value.is_nan()) {
+        return Ok(Some(Cell::Float(f64::NAN)));
+    }
     let median = quantile(0.5, &mut values.to_vec());
     let mut distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
     Ok(Some(Cell::Float(quantile(0.5, &mut distances))))

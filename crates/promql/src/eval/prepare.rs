@@ -173,7 +173,9 @@ pub(crate) fn is_step_invariant(expr: &Expr) -> bool {
             is_step_invariant(&aggregate.expr)
         }
         Expr::Binary(binary) => is_step_invariant(&binary.lhs) && is_step_invariant(&binary.rhs),
-        Expr::Negate { expr, .. } | Expr::Plus { expr, .. } | Expr::Paren { expr, .. } => is_step_invariant(expr),
+        Expr::Negate { expr, .. } | Expr::Plus { expr, .. } | Expr::Paren { expr, .. } => {
+            is_step_invariant(expr)
+        }
         Expr::Call(call) if call.function.name == "timestamp" => {
             matches!(call.args.first().map(Expr::unwrapped), Some(Expr::Vector(v)) if v.shift.at.is_some())
         }
@@ -195,7 +197,9 @@ pub(crate) fn mark_stats_only(expr: &mut Expr, inside: bool) {
         }
         // A subquery needs the buckets to find resets.
         Expr::Subquery(_) => return unmark(expr),
-        Expr::Binary(binary) if matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) => return unmark(expr),
+        Expr::Binary(binary) if matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) => {
+            return unmark(expr);
+        }
         Expr::Call(call) => match call.function.name {
             "histogram_count" | "histogram_sum" | "histogram_avg" => true,
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => false,

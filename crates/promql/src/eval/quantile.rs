@@ -95,8 +95,8 @@ pub(crate) fn classic_quantile(q: f64, buckets: Vec<ClassicBucket>) -> (f64, Opt
         if nearly_equal(previous, bucket.count, 1e-12) {
             bucket.count = previous;
         } else if bucket.count < previous {
-            let note = repaired
-                .get_or_insert(Repaired { buckets: (f64::INFINITY, f64::NEG_INFINITY), most: 0.0 });
+            let note =
+                repaired.get_or_insert(Repaired { buckets: (f64::INFINITY, f64::NEG_INFINITY), most: 0.0 });
             note.buckets = (note.buckets.0.min(bucket.upper), note.buckets.1.max(bucket.upper));
             note.most = note.most.max(previous - bucket.count);
             bucket.count = previous;
@@ -202,7 +202,12 @@ pub(crate) fn native_quantile(
             break;
         }
     }
-    let Some(mut bucket) = last else { return f64::NAN };
+    let Some(mut bucket) = last else {
+        if with_nan {
+            annotations.nan_observations(span, "histogram_quantile", "result is NaN", metric);
+        }
+        return f64::NAN;
+    };
     let custom = h.has_custom_bounds();
     if custom {
         if bucket.lower == f64::NEG_INFINITY {
@@ -287,11 +292,8 @@ pub(crate) fn native_fraction(
                 return rank + b.count * (value - b.lower) / (b.upper - b.lower);
             }
             let (low, high, place) = (log(b.lower), log(b.upper), log(value));
-            let fraction = if value > 0.0 {
-                (place - low) / (high - low)
-            } else {
-                1.0 - (place - high) / (low - high)
-            };
+            let fraction =
+                if value > 0.0 { (place - low) / (high - low) } else { 1.0 - (place - high) / (low - high) };
             rank + b.count * fraction
         };
         for (limit, found) in [(lower, &mut low_rank), (upper, &mut high_rank)] {

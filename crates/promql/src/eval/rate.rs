@@ -12,10 +12,10 @@ use super::rate_histogram::{extended_histogram_rate, histogram_rate};
 use super::window::Window;
 use crate::syntax::ast::Edges;
 
-/// Whether a sample's start time tells of a reset between it and the sample before
-/// (Prometheus: `isStartTimestampReset`). A start of 0 is unknown.
+/// Whether a sample's start time tells of a reset between it and the sample before.
+/// A start of 0 is unknown, and so is one that is not before its sample.
 pub(crate) fn start_is_reset(previous_start: i64, previous_time: i64, start: i64, time: i64) -> bool {
-    if start == 0 || start > time || start < previous_time {
+    if start == 0 || start >= time || start < previous_time {
         return false;
     }
     if start > previous_time {
@@ -23,7 +23,26 @@ pub(crate) fn start_is_reset(previous_start: i64, previous_time: i64, start: i64
     }
     // The start is the previous sample itself: a reset for deltas, whose starts are all known, and none for a
     // cumulative series whose first start was not.
-    previous_start <= previous_time && previous_start != 0
+    previous_start < previous_time && previous_start != 0
+}
+
+/// Warns of start times within the time of the sample before, unless they go on from it.
+pub(crate) fn check_starts(window: &Window<'_>, call: &mut RangeCall<'_>) {
+    let overlaps = |starts: &[i64], times: &[i64]| {
+        (1..starts.len())
+            .any(|at| starts[at] != 0 && starts[at] < times[at - 1] && starts[at] != starts[at - 1])
+    };
+    if overlaps(window.float_starts, window.float_times)
+        || overlaps(window.histogram_starts, window.histogram_times)
+    {
+        call.annotations.overlapping_starts(call.span(), window.metric());
+    }
+}
+
+/// When the counter of the first sample was at zero, if that is known and within the window.
+fn zero_time(window: &Window<'_>, starts: &[i64], times: &[i64]) -> Option<i64> {
+    let (start, time) = (*starts.first()?, *times.first()?);
+    (start != 0 && start > window.start && start < time).then_some(start)
 }
 
 /// Whether the pair ending at `index` is a reset by its start times; `starts` may be empty.
@@ -49,54 +68,65 @@ pub(crate) fn extrapolated_rate(
             extended_histogram_rate(window, call, counter, per_second).map(|h| Cell::Histogram(h.into()))
         });
     }
-    if window.histograms.len() > 1 {
-        let Some(result) = histogram_rate(window, call, counter) else { return Ok(None) };
+    let zero_at = |starts, times| if counter { zero_time(window, starts, times) } else { None };
+    if !window.histograms.is_empty() {
+        let times = window.histogram_times;
+        let start = zero_at(window.histogram_starts, times);
+        if times.len() < 2 && start.is_none() {
+            return Ok(None);
+        }
+        let Some(result) = histogram_rate(window, call, counter, start.is_some()) else { return Ok(None) };
         let first = window.histograms[0].count;
         let zero = (counter && result.count > 0.0 && first >= 0.0).then(|| first / result.count);
-        let factor = extrapolation(window, window.histogram_times, zero, per_second);
+        let factor = extrapolation(window, times, start, zero, per_second);
         return Ok(Some(Cell::Histogram(result.times(factor).into())));
     }
-    if window.floats.len() > 1 {
-        let values = window.floats;
-        let mut result = values[values.len() - 1] - values[0];
-        if counter {
-            for index in 1..values.len() {
-                if values[index] < values[index - 1]
-                    || reset_by_start(window.float_starts, window.float_times, index)
-                {
-                    result += values[index - 1];
-                }
+    let (values, times) = (window.floats, window.float_times);
+    let start = zero_at(window.float_starts, times);
+    if values.len() < 2 && (start.is_none() || values.is_empty()) {
+        return Ok(None);
+    }
+    let mut result = values[values.len() - 1] - if start.is_some() { 0.0 } else { values[0] };
+    if counter {
+        for index in 1..values.len() {
+            if values[index] < values[index - 1] || reset_by_start(window.float_starts, times, index) {
+                result += values[index - 1];
             }
         }
-        let zero = (counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
-        return Ok(Some(Cell::Float(result * extrapolation(window, window.float_times, zero, per_second))));
     }
-    Ok(None)
+    let zero = (counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
+    Ok(Some(Cell::Float(result * extrapolation(window, times, start, zero, per_second))))
 }
 
-/// How much more the whole window holds than the time between its first and last sample. `zero` is how far back, in
-/// parts of that time, the counter would have been at zero.
-fn extrapolation(window: &Window<'_>, times: &[i64], zero: Option<f64>, per_second: bool) -> f64 {
+/// How much more the whole window holds than the time that is sampled. That begins with the first sample, or at
+/// `start`, where the counter is known to have been at zero. `zero` is how far back, in parts of the sampled time, the
+/// counter would have been at zero.
+fn extrapolation(
+    window: &Window<'_>,
+    times: &[i64],
+    start: Option<i64>,
+    zero: Option<f64>,
+    per_second: bool,
+) -> f64 {
     let (first, last) = (times[0], times[times.len() - 1]);
-    let mut to_start = (first - window.start) as f64 / 1000.0;
-    let mut to_end = (window.end - last) as f64 / 1000.0;
-    let sampled = (last - first) as f64 / 1000.0;
-    let average = sampled / (times.len() - 1) as f64;
+    let sampled = (last - start.unwrap_or(first)) as f64 / 1000.0;
+    let average = match times.len() {
+        0 | 1 => 0.0,
+        count => (last - first) as f64 / 1000.0 / (count - 1) as f64,
+    };
     // Samples close to an edge are taken to reach it; else the series is taken to begin or end within the window, half
     // a distance between samples away.
     let threshold = average * 1.1;
-    if to_start >= threshold {
-        to_start = average / 2.0;
-    }
-    if let Some(zero) = zero {
-        let to_zero = sampled * zero;
-        if to_zero < to_start {
-            to_start = to_zero;
+    let reach = |gap: f64| if gap >= threshold { average / 2.0 } else { gap };
+    let to_start = match start {
+        Some(_) => 0.0,
+        None => {
+            let gap = reach((first - window.start) as f64 / 1000.0);
+            let to_zero = zero.map_or(f64::INFINITY, |zero| sampled * zero);
+            if to_zero < gap { to_zero } else { gap }
         }
-    }
-    if to_end >= threshold {
-        to_end = average / 2.0;
-    }
+    };
+    let to_end = reach((window.end - last) as f64 / 1000.0);
     let factor = (sampled + to_start + to_end) / sampled;
     if per_second { factor / window.seconds } else { factor }
 }
@@ -124,15 +154,15 @@ pub(crate) fn instant_value(
     match (first.1, second.1) {
         (true, true) => {
             let (one, two) = (window.floats[first.2], window.floats[second.2]);
-            let reset = rate
-                && (two < one || reset_by_start(window.float_starts, window.float_times, second.2));
+            let reset =
+                rate && (two < one || reset_by_start(window.float_starts, window.float_times, second.2));
             let result = if reset { two } else { two - one };
             Ok(Some(Cell::Float(if rate { result / interval } else { result })))
         }
         (false, false) => {
             let (one, two) = (&window.histograms[first.2], &window.histograms[second.2]);
             let gauges = [one, two].iter().filter(|h| h.reset_hint == ResetHint::Gauge).count();
-            let (span, metric) = (call.all_span(), window.metric());
+            let (span, metric) = (call.span(), window.metric());
             if rate && gauges > 0 {
                 call.annotations.not_counter(span, metric);
             }
@@ -160,7 +190,7 @@ pub(crate) fn instant_value(
             Ok(Some(Cell::Histogram(result.compacted().into())))
         }
         _ => {
-            call.annotations.mixed_range(call.all_span(), window.metric());
+            call.annotations.mixed_range(call.span(), window.metric());
             Ok(None)
         }
     }

@@ -48,7 +48,12 @@ pub(crate) fn interpolate_histograms(
 }
 
 /// The indices of the samples at or around the edges; none if there is nothing to measure.
-pub(crate) fn edge_samples(times: &[i64], start: Millis, end: Millis, smoothed: bool) -> Option<(usize, usize)> {
+pub(crate) fn edge_samples(
+    times: &[i64],
+    start: Millis,
+    end: Millis,
+    smoothed: bool,
+) -> Option<(usize, usize)> {
     let mut last = times.len().checked_sub(1)?;
     let first = times[..last].partition_point(|time| *time <= start).saturating_sub(1);
     if smoothed {
@@ -89,7 +94,14 @@ pub(crate) fn extended_rate(window: &Window<'_>, counter: bool, per_second: bool
     Some(if per_second { result / window.seconds } else { result })
 }
 
-fn left_value(times: &[i64], values: &[f64], first: usize, start: Millis, smoothed: bool, counter: bool) -> f64 {
+fn left_value(
+    times: &[i64],
+    values: &[f64],
+    first: usize,
+    start: Millis,
+    smoothed: bool,
+    counter: bool,
+) -> f64 {
     match (smoothed && times[first] < start, values.get(first + 1)) {
         (true, Some(next)) => {
             interpolate((times[first], values[first]), (times[first + 1], *next), start, counter)
@@ -98,7 +110,14 @@ fn left_value(times: &[i64], values: &[f64], first: usize, start: Millis, smooth
     }
 }
 
-fn right_value(times: &[i64], values: &[f64], last: usize, end: Millis, smoothed: bool, counter: bool) -> f64 {
+fn right_value(
+    times: &[i64],
+    values: &[f64],
+    last: usize,
+    end: Millis,
+    smoothed: bool,
+    counter: bool,
+) -> f64 {
     if smoothed && last > 0 && times[last] > end {
         return interpolate((times[last - 1], values[last - 1]), (times[last], values[last]), end, counter);
     }
@@ -106,7 +125,12 @@ fn right_value(times: &[i64], values: &[f64], last: usize, end: Millis, smoothed
 }
 
 /// The samples of a window with one at each edge.
-pub(crate) fn extended_points(samples: &Samples<'_>, start: Millis, end: Millis, smoothed: bool) -> Vec<Point> {
+pub(crate) fn extended_points(
+    samples: &Samples<'_>,
+    start: Millis,
+    end: Millis,
+    smoothed: bool,
+) -> Vec<Point> {
     let (times, values) = (&samples.float_times, &samples.floats);
     let Some(mut last) = times.len().checked_sub(1) else { return Vec::new() };
     let first = times[..last].partition_point(|time| *time <= start).saturating_sub(1);

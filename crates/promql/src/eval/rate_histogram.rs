@@ -12,7 +12,13 @@ use super::rate_extended::{edge_samples, interpolate_histograms};
 use super::window::Window;
 use crate::syntax::ast::Edges;
 
-pub(crate) fn histogram_rate(window: &Window<'_>, call: &mut RangeCall<'_>, counter: bool) -> Option<Histogram> {
+/// The difference between last and first histogram, resets added. With `from_zero` the first one counts in full.
+pub(crate) fn histogram_rate(
+    window: &Window<'_>,
+    call: &mut RangeCall<'_>,
+    counter: bool,
+    from_zero: bool,
+) -> Option<Histogram> {
     let points = window.histograms;
     let (span, metric) = (call.span(), window.metric());
     let (first, last) = (points.first()?, points.last()?);
@@ -20,17 +26,22 @@ pub(crate) fn histogram_rate(window: &Window<'_>, call: &mut RangeCall<'_>, coun
     if counter && (is_gauge(first) || is_gauge(last)) {
         call.annotations.not_counter(span, metric);
     }
+    let empty_like = |other: &Histogram| {
+        Arc::new(Histogram {
+            schema: other.schema,
+            custom_bounds: other.custom_bounds.clone(),
+            ..Histogram::default()
+        })
+    };
     let mut previous = first.clone();
-    let second = points.get(1)?;
-    if counter
+    if from_zero {
+        previous = empty_like(first);
+    } else if let Some(second) = points.get(1)
+        && counter
         && (reset_by_start(window.histogram_starts, window.histogram_times, 1) || second.is_reset_from(first))
     {
         // What was before a reset does not count, so its layout does not matter either.
-        previous = Arc::new(Histogram {
-            schema: second.schema,
-            custom_bounds: second.custom_bounds.clone(),
-            ..Histogram::default()
-        });
+        previous = empty_like(second);
     }
     let custom = previous.has_custom_bounds();
     if last.has_custom_bounds() != custom {
@@ -39,7 +50,7 @@ pub(crate) fn histogram_rate(window: &Window<'_>, call: &mut RangeCall<'_>, coun
     }
     let mut schema = last.schema.min(previous.schema);
     if counter {
-        for point in &points[1..points.len() - 1] {
+        for point in points.iter().take(points.len() - 1).skip(1) {
             if is_gauge(point) {
                 call.annotations.not_counter(span, metric);
             }
@@ -60,6 +71,9 @@ pub(crate) fn histogram_rate(window: &Window<'_>, call: &mut RangeCall<'_>, coun
         }
     }
     if counter {
+        if from_zero {
+            previous = first.clone();
+        }
         for (index, point) in points.iter().enumerate().skip(1) {
             if reset_by_start(window.histogram_starts, window.histogram_times, index)
                 || point.is_reset_from(&previous)

@@ -16,7 +16,11 @@ use super::{EvalError, Millis, Point, RangeSeries, SampleValue};
 use crate::syntax::ast::{Edges, MatrixSelector, VectorSelector};
 
 impl Evaluator<'_> {
-    pub(crate) fn select(&mut self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<SeriesId>, EvalError> {
+    pub(crate) fn select(
+        &mut self,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<SeriesId>, EvalError> {
         let ids = self.source.select(matchers, range);
         if ids.len() > self.options.max_series {
             let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();
@@ -45,7 +49,10 @@ impl Evaluator<'_> {
                         return None;
                     }
                     Some(SampleValue::Histogram(if vector.stats_only {
-                        Arc::new(stats(histogram, None))
+                        Arc::new(stats(
+                            histogram,
+                            at.checked_sub(1).map(|before| &*columns.histograms[before].1),
+                        ))
                     } else {
                         histogram.clone()
                     }))
@@ -63,6 +70,14 @@ impl Evaluator<'_> {
                 .binary_search_by_key(&(row as u32), |(at, _)| *at)
                 .is_ok_and(|at| is_stale(columns.histograms[at].1.sum));
             (!stale).then(|| SampleValue::Float(columns.timestamps[row] as f64 / 1000.0))
+        })
+    }
+
+    /// When the counters of the samples that [`vector`](Self::vector) gives started, in seconds.
+    pub(crate) fn vector_starts(&mut self, vector: &VectorSelector) -> Result<Grid, EvalError> {
+        self.instant_grid(vector, |columns, row| {
+            let start = columns.starts.get(row).copied().filter(|start| *start != 0)?;
+            Some(SampleValue::Float(start as f64 / 1000.0))
         })
     }
 
@@ -160,6 +175,11 @@ impl Evaluator<'_> {
                     let next = times.partition_point(|time| *time < at);
                     match (next.checked_sub(1), times.get(next)) {
                         (_, Some(time)) if *time == at => grid.set_histogram(row, step, values[next].clone()),
+                        (Some(last), Some(_))
+                            if values[last].has_custom_bounds() != values[next].has_custom_bounds() =>
+                        {
+                            self.annotations.mixed_schemas(vector.span, &metric);
+                        }
                         (Some(last), Some(_)) => {
                             let gauge = plimsoll_model::histogram::ResetHint::Gauge;
                             let counter =
@@ -218,9 +238,9 @@ impl Evaluator<'_> {
             } else {
                 super::rate_extended::extended_points(&samples, start, end, vector.edges == Edges::Smoothed)
             };
-            points.extend(samples.histogram_times.iter().zip(&samples.histograms).map(|(time, histogram)| {
-                Point { time: *time, value: SampleValue::Histogram(histogram.clone()) }
-            }));
+            points.extend(samples.histogram_times.iter().zip(&samples.histograms).map(
+                |(time, histogram)| Point { time: *time, value: SampleValue::Histogram(histogram.clone()) },
+            ));
             points.sort_by_key(|point| point.time);
             if !points.is_empty() {
                 result = self.hold(points.len());

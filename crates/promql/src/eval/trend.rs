@@ -11,7 +11,7 @@ use super::window::Window;
 
 fn enough(window: &Window<'_>, call: &mut RangeCall<'_>) -> bool {
     if !window.floats.is_empty() && !window.histograms.is_empty() {
-        call.annotations.ignored_in_range(call.first_span(), window.metric());
+        call.annotations.ignored_in_range(call.span(), window.metric());
     }
     window.floats.len() >= 2
 }

@@ -150,7 +150,12 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// The indices of the samples in `(from, to]`: of numbers, and of histograms.
-    pub fn seek(&mut self, samples: &Samples<'_>, from: Millis, to: Millis) -> ((usize, usize), (usize, usize)) {
+    pub fn seek(
+        &mut self,
+        samples: &Samples<'_>,
+        from: Millis,
+        to: Millis,
+    ) -> ((usize, usize), (usize, usize)) {
         advance(&samples.float_times, &mut self.floats, from, to);
         advance(&samples.histogram_times, &mut self.histograms, from, to);
         (self.floats, self.histograms)

@@ -45,7 +45,9 @@ fn same_histogram(wanted: &Histogram, got: &Histogram, hint: bool) -> bool {
 fn matches(wanted: &SequenceValue, got: &SampleValue) -> bool {
     match (wanted, got) {
         (SequenceValue::Float(wanted), SampleValue::Float(got)) => near(*wanted, *got),
-        (SequenceValue::Histogram(wanted, hint), SampleValue::Histogram(got)) => same_histogram(wanted, got, *hint),
+        (SequenceValue::Histogram(wanted, hint), SampleValue::Histogram(got)) => {
+            same_histogram(wanted, got, *hint)
+        }
         _ => false,
     }
 }
@@ -74,7 +76,9 @@ pub(crate) fn value(eval: &Eval, got: &Value) -> Result<(), Difference> {
     match got {
         Value::String(got) => match &eval.string {
             Some(wanted) if wanted == got => Ok(()),
-            wanted => Err((format!("the text {:?}", wanted.as_deref().unwrap_or_default()), format!("{got:?}"))),
+            wanted => {
+                Err((format!("the text {:?}", wanted.as_deref().unwrap_or_default()), format!("{got:?}")))
+            }
         },
         Value::Scalar(got) => match eval.scalar {
             Some(wanted) if near(wanted, *got) => Ok(()),
@@ -98,7 +102,10 @@ fn vector(eval: &Eval, got: &[Sample]) -> Result<(), Difference> {
         };
         let (labels, values) = &eval.series[at];
         if eval.expect.ordered && at != position {
-            return Err((format!("{labels} at position {}", at + 1), format!("it at position {}", position + 1)));
+            return Err((
+                format!("{labels} at position {}", at + 1),
+                format!("it at position {}", position + 1),
+            ));
         }
         if !values.first().is_some_and(|wanted| matches(wanted, &sample.value)) {
             return Err((show_series(labels, values), shown()));
@@ -157,7 +164,10 @@ fn matrix(eval: &Eval, got: &[RangeSeries]) -> Result<(), Difference> {
 
 pub(crate) fn annotations(eval: &Eval, query: &str, got: &Annotations) -> Result<(), Difference> {
     let of = |level: Level| -> Vec<String> {
-        got.iter().filter(|annotation| annotation.level == level).map(|annotation| annotation.shown(query)).collect()
+        got.iter()
+            .filter(|annotation| annotation.level == level)
+            .map(|annotation| annotation.shown(query))
+            .collect()
     };
     let expect = &eval.expect;
     for (level, name, patterns, none, any) in [
@@ -186,4 +196,3 @@ pub(crate) fn annotations(eval: &Eval, query: &str, got: &Annotations) -> Result
     }
     Ok(())
 }
-

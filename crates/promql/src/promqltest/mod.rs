@@ -14,5 +14,4 @@ mod sequence;
 mod store;
 
 pub use runner::{Failure, Report, run};
-pub use script::ScriptError;
 pub use store::MemorySource;

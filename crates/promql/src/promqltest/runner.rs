@@ -1,10 +1,10 @@
 //! A test file run against the engine.
 //!
-//! **Invariant:** a failed evaluation does not end the run; a file that cannot be read does.
+//! **Invariant:** neither a failed evaluation nor a malformed command ends the run.
 
 use super::compare::{self, Difference};
 use super::recheck::ways_to_ask;
-use super::script::{Command, Eval, ScriptError, parse};
+use super::script::{Command, Eval, parse};
 use super::store::MemorySource;
 use crate::eval::{EvalError, Options, Outcome, Query, Sample, Stop, Value, When};
 
@@ -38,10 +38,10 @@ fn options() -> Options {
 }
 
 /// Runs a test file.
-pub fn run(text: &str) -> Result<Report, ScriptError> {
+pub fn run(text: &str) -> Report {
     let mut source = MemorySource::new();
     let mut report = Report::default();
-    for command in parse(text)? {
+    for command in parse(text) {
         match command {
             Command::Clear => source = MemorySource::new(),
             Command::Load(load) => source.load(&load),
@@ -49,9 +49,16 @@ pub fn run(text: &str) -> Result<Report, ScriptError> {
                 Ok(()) => report.passed.push((eval.line, eval.expr.clone())),
                 Err(failure) => report.failures.push(failure),
             },
+            Command::Malformed(error) => report.failures.push(Failure {
+                line: error.line,
+                expr: error.command,
+                how: "when read".to_owned(),
+                wanted: "a command of the test language".to_owned(),
+                got: error.message,
+            }),
         }
     }
-    Ok(report)
+    report
 }
 
 fn ask(source: &MemorySource, query: &str, when: When) -> Result<Outcome, EvalError> {

@@ -1,20 +1,21 @@
 //! Commands of a test file: `load`, `clear`, `eval`.
 //!
-//! **Invariant:** a malformed line is an error with its number, never skipped.
+//! **Invariant:** a malformed command is kept with its line and counts as failed, never skipped.
 
 use plimsoll_model::labels::Labels;
 
 use super::sequence::{SequenceValue, parse_metric, parse_series};
 use crate::syntax::{self, parse_number};
 
-/// A test file that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
-pub struct ScriptError {
+/// A command of a test file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScriptError {
     /// Line, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub message: String,
+    /// The command.
+    pub command: String,
 }
 
 #[derive(Debug)]
@@ -22,11 +23,12 @@ pub(crate) enum Command {
     Clear,
     Load(Load),
     Eval(Box<Eval>),
+    /// A command that cannot be read: counts as failed, the others go on.
+    Malformed(ScriptError),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Load {
-    pub line: usize,
     /// Milliseconds.
     pub step: i64,
     pub with_custom_buckets: bool,
@@ -93,47 +95,39 @@ pub(crate) struct Eval {
     pub special: bool,
 }
 
-/// Reads a test file.
-pub(crate) fn parse(text: &str) -> Result<Vec<Command>, ScriptError> {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .map(|line| if line.starts_with('#') { "" } else { line })
-        .collect();
+/// Reads a test file. A command ends at a blank line.
+pub(crate) fn parse(text: &str) -> Vec<Command> {
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).map(|line| if line.starts_with('#') { "" } else { line }).collect();
     let mut commands = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        let first = at;
-        let line = lines[at];
+        let (number, line) = (at + 1, lines[at]);
         at += 1;
         if line.is_empty() {
             continue;
         }
-        while at < lines.len() && !lines[at].is_empty() {
-            let word = lines[at].split([' ', '\t']).next().unwrap_or_default();
-            // `clear` takes no lines of its own; anything else ends at a blank line.
-            if line == "clear" || word == "clear" && lines[at] == "clear" {
-                break;
-            }
-            at += 1;
-        }
-        let body: Vec<(usize, &str)> = (first + 1..at).map(|index| (index + 1, lines[index])).collect();
+        let end = (at..lines.len()).find(|index| lines[*index].is_empty()).unwrap_or(lines.len());
+        let body: Vec<(usize, &str)> = (at..end).map(|index| (index + 1, lines[index])).collect();
         let word = line.split([' ', '\t']).next().unwrap_or_default().to_lowercase();
-        let wrap = |(line, message): (usize, String)| ScriptError { line, message };
-        if word == "clear" {
-            commands.push(Command::Clear);
-            at = first + 1;
+        let command = if word == "clear" {
+            Ok(Command::Clear)
         } else if word.starts_with("load") {
-            commands.push(Command::Load(load(first + 1, line, &body).map_err(wrap)?));
+            at = end;
+            load(number, line, &body).map(Command::Load)
         } else if word.starts_with("eval") {
-            let (eval, used) = eval(first + 1, line, &body).map_err(wrap)?;
-            commands.push(Command::Eval(Box::new(eval)));
-            at = at.min(first + 1 + used);
+            eval(number, line, &body)
+                .inspect(|(_, used)| at += used)
+                .inspect_err(|_| at = end)
+                .map(|(eval, _)| Command::Eval(Box::new(eval)))
         } else {
-            return Err(ScriptError { line: first + 1, message: format!("invalid command {line:?}") });
-        }
+            Err((number, "expected load, clear or eval".to_owned()))
+        };
+        commands.push(command.unwrap_or_else(|(line_of_error, message)| {
+            Command::Malformed(ScriptError { line: line_of_error, message, command: line.to_owned() })
+        }));
     }
-    Ok(commands)
+    commands
 }
 
 type Located<T> = Result<T, (usize, String)>;
@@ -146,9 +140,10 @@ fn duration(text: &str) -> Result<i64, String> {
 fn load(number: usize, line: &str, body: &[(usize, &str)]) -> Located<Load> {
     let mut words = line.split_whitespace();
     let with_custom_buckets = words.next() == Some("load_with_nhcb");
-    let step = words.next().ok_or_else(|| "invalid load command. (load[_with_nhcb] <step:duration>)".to_owned());
-    let step = step.and_then(|step| duration(step)).map_err(|message| (number, message))?;
-    let mut load = Load { line: number, step, with_custom_buckets, series: Vec::new() };
+    let step =
+        words.next().ok_or_else(|| "invalid load command. (load[_with_nhcb] <step:duration>)".to_owned());
+    let step = step.and_then(duration).map_err(|message| (number, message))?;
+    let mut load = Load { step, with_custom_buckets, series: Vec::new() };
     let mut starts: Option<(Labels, Vec<Option<i64>>)> = None;
     for (number, line) in body {
         let fail = |message: String| (*number, message);
@@ -211,7 +206,9 @@ fn until<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
 
 fn eval(number: usize, line: &str, body: &[(usize, &str)]) -> Located<(Eval, usize)> {
     let fail = |message: String| (number, message);
-    let bad = || fail("invalid evaluation command. Must be either 'eval instant [at <offset:duration>] <query>' or 'eval range from <from> to <to> step <step> <query>'".into());
+    let bad = || {
+        fail("invalid evaluation command. Must be either 'eval instant [at <offset:duration>] <query>' or 'eval range from <from> to <to> step <step> <query>'".into())
+    };
     let line = line.replace('\t', " ");
     let (command, rest) = line.split_once(' ').ok_or_else(bad)?;
     let rest = rest.trim_start();
@@ -305,7 +302,8 @@ fn body_line(eval: &mut Eval, instant: bool, line: &str) -> Result<bool, String>
     let (labels, values) = parse_series(line)?;
     if values.len() > 1 && instant && !eval.special {
         return Err(
-            "several values for an instant evaluation; say `expect range vector from … to … step …` first".into(),
+            "several values for an instant evaluation; say `expect range vector from … to … step …` first"
+                .into(),
         );
     }
     // A series named again replaces what was expected of it, in its old place.

@@ -30,9 +30,8 @@ pub(crate) enum SequenceValue {
 pub(crate) fn parse_metric(line: &str) -> Result<(Labels, &str), String> {
     let mut labels: Vec<Label> = Vec::new();
     let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
-    let name_end = line
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .unwrap_or(line.len());
+    let name_end =
+        line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).unwrap_or(line.len());
     let (name, rest) = line.split_at(name_end);
     if !name.is_empty() {
         labels.push(label(METRIC_NAME, name));

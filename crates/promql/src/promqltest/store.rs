@@ -119,8 +119,11 @@ impl MemorySource {
                     parts.buckets.push((f64::INFINITY, count));
                 }
                 let mut before = 0.0;
-                let positive: Vec<f64> =
-                    parts.buckets.iter().map(|(_, count)| *count - std::mem::replace(&mut before, *count)).collect();
+                let positive: Vec<f64> = parts
+                    .buckets
+                    .iter()
+                    .map(|(_, count)| *count - std::mem::replace(&mut before, *count))
+                    .collect();
                 let histogram = Histogram {
                     schema: CUSTOM_BUCKETS,
                     count,
@@ -191,7 +194,10 @@ impl SeriesSource for MemorySource {
         };
         let mut found: Vec<&Series> = self.series.iter().filter(fits).collect();
         found.sort_by(|a, b| a.labels.cmp(&b.labels));
-        found.into_iter().filter_map(|series| Some(SeriesId(*self.by_labels.get(&series.labels)? as u64))).collect()
+        found
+            .into_iter()
+            .filter_map(|series| Some(SeriesId(*self.by_labels.get(&series.labels)? as u64)))
+            .collect()
     }
 
     fn labels(&self, id: SeriesId) -> Labels {

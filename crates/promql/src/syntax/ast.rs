@@ -37,16 +37,28 @@ impl ValueType {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
     Number(Number),
-    String { value: String, span: Span },
+    String {
+        value: String,
+        span: Span,
+    },
     Vector(VectorSelector),
     Matrix(MatrixSelector),
     Subquery(Box<Subquery>),
     Aggregate(Box<Aggregate>),
     Binary(Box<Binary>),
-    Negate { expr: Box<Expr>, start: usize },
+    Negate {
+        expr: Box<Expr>,
+        start: usize,
+    },
     /// A unary plus, which changes nothing.
-    Plus { expr: Box<Expr>, start: usize },
-    Paren { expr: Box<Expr>, span: Span },
+    Plus {
+        expr: Box<Expr>,
+        start: usize,
+    },
+    Paren {
+        expr: Box<Expr>,
+        span: Span,
+    },
     Call(Call),
 }
 
@@ -219,13 +231,17 @@ impl Expr {
             Self::Vector(_) | Self::Aggregate(_) => ValueType::Vector,
             Self::Matrix(_) | Self::Subquery(_) => ValueType::Matrix,
             Self::Binary(binary) => {
-                if binary.lhs.value_type() == ValueType::Scalar && binary.rhs.value_type() == ValueType::Scalar {
+                if binary.lhs.value_type() == ValueType::Scalar
+                    && binary.rhs.value_type() == ValueType::Scalar
+                {
                     ValueType::Scalar
                 } else {
                     ValueType::Vector
                 }
             }
-            Self::Negate { expr, .. } | Self::Plus { expr, .. } | Self::Paren { expr, .. } => expr.value_type(),
+            Self::Negate { expr, .. } | Self::Plus { expr, .. } | Self::Paren { expr, .. } => {
+                expr.value_type()
+            }
             Self::Call(call) => call.function.returns,
         }
     }

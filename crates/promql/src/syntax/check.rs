@@ -142,7 +142,8 @@ fn check_call(query: &str, call: &mut Call) -> Parsed<()> {
         if let Ok(more) = usize::try_from(function.variadic)
             && given > least + more
         {
-            let message = format!("expected at most {} argument(s) in call to {name}, got {given}", least + more);
+            let message =
+                format!("expected at most {} argument(s) in call to {name}, got {given}", least + more);
             return fail(call.span, message);
         }
     }
@@ -151,7 +152,8 @@ fn check_call(query: &str, call: &mut Call) -> Parsed<()> {
     {
         let (got, span) = (second.value_type(), second.span());
         if got != ValueType::Vector {
-            let message = format!("expected type instant vector in call to function {name}, got {}", got.as_str());
+            let message =
+                format!("expected type instant vector in call to function {name}, got {}", got.as_str());
             return fail(call.span, message);
         }
         match second {
@@ -167,11 +169,8 @@ fn check_call(query: &str, call: &mut Call) -> Parsed<()> {
         let wanted = function.args[index.min(listed - 1)];
         let got = arg.value_type();
         if got != wanted {
-            let message = format!(
-                "expected type {} in call to function {name}, got {}",
-                wanted.as_str(),
-                got.as_str()
-            );
+            let message =
+                format!("expected type {} in call to function {name}, got {}", wanted.as_str(), got.as_str());
             return fail(arg.span(), message);
         }
     }

@@ -114,6 +114,7 @@ pub static FUNCTIONS: &[Function] = &[
     function("sort_desc", &[V::Vector], 0, V::Vector, false),
     function("sqrt", &[V::Vector], 0, V::Vector, false),
     function("start", &[], 0, V::Scalar, true),
+    function("start_timestamp", &[V::Vector], 0, V::Vector, true),
     function("stddev_over_time", &[V::Matrix], 0, V::Vector, false),
     function("stdvar_over_time", &[V::Matrix], 0, V::Vector, false),
     function("step", &[], 0, V::Scalar, true),

@@ -152,8 +152,9 @@ impl<'a> Lexer<'a> {
         if first.is_ascii_alphabetic() {
             self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
             let word = &self.query[start..self.position];
-            if let Some(Kind::Keyword(word @ (Keyword::Step | Keyword::Range | Keyword::MaxOf | Keyword::MinOf))) =
-                keyword(word)
+            if let Some(Kind::Keyword(
+                word @ (Keyword::Step | Keyword::Range | Keyword::MaxOf | Keyword::MinOf),
+            )) = keyword(word)
             {
                 return Ok(Kind::Keyword(word));
             }
@@ -191,10 +192,14 @@ impl<'a> Lexer<'a> {
             match character {
                 '\\' => match characters.next() {
                     None => return self.error(start, "escape sequence not terminated".into()),
-                    Some((_, 'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' | '0'..='7' | 'x' | 'u' | 'U')) => {}
+                    Some((
+                        _,
+                        'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' | '0'..='7' | 'x' | 'u' | 'U',
+                    )) => {}
                     Some((_, c)) if c == quote => {}
                     Some((_, c)) => {
-                        return self.error(start, format!("unknown escape sequence U+{:04X} '{c}'", c as u32));
+                        return self
+                            .error(start, format!("unknown escape sequence U+{:04X} '{c}'", c as u32));
                     }
                 },
                 '\n' => break,
@@ -234,7 +239,7 @@ impl<'a> Lexer<'a> {
             return Ok(Kind::Duration);
         }
         let shown_end = start + length.max(1);
-        let shown = plimsoll_model::quote::quote(self.query[start..shown_end].as_bytes());
+        let shown = plimsoll_model::quote::quote(&self.query.as_bytes()[start..shown_end]);
         self.error(start, format!("bad number or duration syntax: {shown}"))
     }
 }

@@ -14,8 +14,8 @@ use super::{ParseError, Span, check, functions, parse_number, unquote};
 
 /// Longest query, in bytes.
 pub const MAX_QUERY: usize = 64 * 1024;
-/// Deepest nesting of expressions, and longest chain of operators.
-pub const MAX_DEPTH: usize = 250;
+/// Highest tree of expressions: nesting and chains of operators together.
+pub const MAX_DEPTH: usize = 100;
 
 /// Reads and type-checks a query.
 pub fn parse(query: &str) -> Result<Expr, ParseError> {
@@ -46,6 +46,8 @@ pub(super) struct Parser<'a> {
     /// End of the token before it.
     pub(super) previous_end: usize,
     depth: usize,
+    /// Height of the tree that was read last.
+    height: usize,
 }
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
@@ -54,7 +56,7 @@ impl<'a> Parser<'a> {
     fn new(query: &'a str) -> Parsed<Self> {
         let mut lexer = Lexer::new(query);
         let token = lexer.next()?;
-        Ok(Self { query, lexer, token, previous_end: 0, depth: 0 })
+        Ok(Self { query, lexer, token, previous_end: 0, depth: 0, height: 1 })
     }
 
     pub(super) fn advance(&mut self) -> Parsed<Token> {
@@ -107,23 +109,23 @@ impl<'a> Parser<'a> {
 
     fn operators(&mut self, minimum: u8) -> Parsed<Expr> {
         let mut lhs = self.operand()?;
-        let mut chain = 0;
+        let mut height = self.height;
         while let Kind::Binary(op) = self.token.kind {
             let precedence = op.precedence();
             if precedence <= minimum {
                 break;
-            }
-            chain += 1;
-            if chain > MAX_DEPTH {
-                let message =
-                    format!("more than {MAX_DEPTH} operators in a row; put parts of it in parentheses");
-                return self.fail(self.token.span, message);
             }
             let op_start = self.advance()?.span;
             let (matching, return_bool) = self.modifiers()?;
             let op_span = Span { start: op_start.start, end: self.previous_end };
             // The power operator is right-associative.
             let rhs = self.expression(if op == BinaryOp::Pow { precedence - 1 } else { precedence })?;
+            height = height.max(self.height) + 1;
+            if height > MAX_DEPTH {
+                let message =
+                    format!("more than {MAX_DEPTH} operators in a row; put parts of it in parentheses");
+                return self.fail(op_span, message);
+            }
             lhs = Expr::Binary(Box::new(Binary {
                 op,
                 lhs,
@@ -133,6 +135,7 @@ impl<'a> Parser<'a> {
                 op_span,
             }));
         }
+        self.height = height;
         Ok(lhs)
     }
 
@@ -141,6 +144,7 @@ impl<'a> Parser<'a> {
             let start = self.advance()?.span.start;
             // A sign binds like a multiplication: only the power operator is inside of it.
             let expr = self.expression(BinaryOp::Mul.precedence())?;
+            self.height += 1;
             return Ok(match (op, expr) {
                 (BinaryOp::Sub, Expr::Number(number)) => Expr::Number(Number {
                     value: -number.value,
@@ -154,6 +158,7 @@ impl<'a> Parser<'a> {
                 (_, expr) => Expr::Plus { expr: Box::new(expr), start },
             });
         }
+        self.height = 1;
         let mut expr = self.primary()?;
         loop {
             expr = match self.token.kind {
@@ -190,6 +195,7 @@ impl<'a> Parser<'a> {
             Kind::LeftParen => {
                 self.advance()?;
                 let expr = self.expression(0)?;
+                self.height += 1;
                 let close = self.expect(Kind::RightParen, "", "")?;
                 Ok(Expr::Paren { expr: Box::new(expr), span: token.span.to(close.span) })
             }
@@ -197,7 +203,9 @@ impl<'a> Parser<'a> {
             Kind::Aggregate(op) => {
                 self.advance()?;
                 match self.token.kind {
-                    Kind::LeftParen | Kind::Keyword(Keyword::By | Keyword::Without) => self.aggregate(op, token),
+                    Kind::LeftParen | Kind::Keyword(Keyword::By | Keyword::Without) => {
+                        self.aggregate(op, token)
+                    }
                     // The word is the name of a metric.
                     Kind::LeftBrace
                     | Kind::End
@@ -249,7 +257,10 @@ impl<'a> Parser<'a> {
                 } else {
                     "invalid syntax"
                 };
-                self.fail(token.span, format!("error parsing number: strconv.ParseFloat: parsing {quoted}: {reason}"))
+                self.fail(
+                    token.span,
+                    format!("error parsing number: strconv.ParseFloat: parsing {quoted}: {reason}"),
+                )
             }
         }
     }
@@ -273,9 +284,12 @@ impl<'a> Parser<'a> {
             self.advance()?;
             return Ok(args);
         }
+        let mut height = 0;
         loop {
             args.push(self.expression(0)?);
+            height = height.max(self.height);
             if self.token.kind != Kind::Comma {
+                self.height = height + 1;
                 self.expect(Kind::RightParen, "", "")?;
                 return Ok(args);
             }
@@ -382,11 +396,8 @@ impl<'a> Parser<'a> {
             matching.labels = self.grouping()?;
             if let Kind::Keyword(word @ (Keyword::GroupLeft | Keyword::GroupRight)) = self.token.kind {
                 self.advance()?;
-                matching.cardinality = if word == Keyword::GroupLeft {
-                    Cardinality::ManyToOne
-                } else {
-                    Cardinality::OneToMany
-                };
+                matching.cardinality =
+                    if word == Keyword::GroupLeft { Cardinality::ManyToOne } else { Cardinality::OneToMany };
                 if self.token.kind == Kind::LeftParen {
                     matching.include = self.grouping()?;
                 }
@@ -447,6 +458,10 @@ impl<'a> Parser<'a> {
                     .positive_duration("subquery selector", "number, duration, step(), range(), or \"]\"")?;
             }
             let close = self.expect(Kind::RightBracket, "subquery selector", "\"]\"")?;
+            self.height += 1;
+            if self.height > MAX_DEPTH {
+                return self.fail(close.span, format!("subqueries nest deeper than {MAX_DEPTH} levels here"));
+            }
             return Ok(Expr::Subquery(Box::new(Subquery {
                 expr,
                 range,
@@ -511,7 +526,7 @@ impl<'a> Parser<'a> {
                     return self.unexpected("@", "timestamp");
                 }
                 let seconds = self.number()?.value * sign;
-                if !(seconds.abs() < i64::MAX as f64) {
+                if seconds.is_nan() || seconds.abs() >= i64::MAX as f64 {
                     let shown = if seconds.is_finite() {
                         format!("{seconds:.6}")
                     } else {

@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** a duration fits into 64 bits of nanoseconds.
 
+use super::Span;
 use super::ast::{BinaryOp, DurationExpr, Number};
 use super::parser::{Parsed, Parser};
 use super::token::{Keyword, Kind};
-use super::Span;
 
-const LIMIT: f64 = 9_223_372_036.854_775_807;
+/// Seconds.
+const LIMIT: f64 = i64::MAX as f64 / 1e9;
 
 impl Parser<'_> {
     /// A duration over zero: nanoseconds where it is a literal, else the expression.
@@ -33,11 +34,8 @@ impl Parser<'_> {
         if !self.starts_duration() {
             return self.unexpected("offset", "number, duration, step(), or range()");
         }
-        let expr = if self.token.kind == Kind::LeftParen {
-            self.duration(0)?
-        } else {
-            self.duration_operand(true)?
-        };
+        let expr =
+            if self.token.kind == Kind::LeftParen { self.duration(0)? } else { self.duration_operand(true)? };
         match expr {
             DurationExpr::Literal(number) => Ok((nanoseconds(number.value), None)),
             expr => Ok((0, Some(expr))),

@@ -139,13 +139,7 @@ impl Display for Subquery {
             None if self.step == 0 => String::new(),
             None => print_duration_ns(self.step),
         };
-        write!(
-            f,
-            "{}[{range}:{step}]{}{}",
-            self.expr,
-            at_suffix(&self.shift),
-            offset_suffix(&self.shift)
-        )
+        write!(f, "{}[{range}:{step}]{}{}", self.expr, at_suffix(&self.shift), offset_suffix(&self.shift))
     }
 }
 

@@ -48,5 +48,7 @@ pub fn unquote(quoted: &str) -> Option<String> {
         }
     }
     // Labels are text. Bytes that are no UTF-8 cannot match any, and are kept as the replacement character.
-    Some(String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Some(
+        String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    )
 }

@@ -110,10 +110,7 @@ impl BinaryOp {
 
     /// Whether the result measures something else than the operands, so that their name no longer fits.
     pub fn changes_meaning(self) -> bool {
-        matches!(
-            self,
-            Self::Add | Self::Sub | Self::Div | Self::Mul | Self::Pow | Self::Mod | Self::Atan2
-        )
+        matches!(self, Self::Add | Self::Sub | Self::Div | Self::Mul | Self::Pow | Self::Mod | Self::Atan2)
     }
 }
 

@@ -1,0 +1,5 @@
+//! PromQL as its users meet it: text in, series out.
+
+mod bounds;
+mod parser;
+mod suite;
