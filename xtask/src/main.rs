@@ -6,6 +6,7 @@
 mod bench;
 mod bench_tsdb;
 mod demo;
+mod hpa;
 mod promqltest;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Task {
     Bench(bench::Bench),
     /// Run test files of PromQL in Prometheus' test language.
     Promqltest(promqltest::Options),
+    /// Check decisions against recorded turns of the real HPA controller.
+    HpaCases(hpa::Cases),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Bench(bench) => bench::run(&bench),
         Task::Promqltest(options) => promqltest::run(&options),
+        Task::HpaCases(options) => hpa::cases(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,11 +1,16 @@
 //! Kubernetes quantities printed from integers, in the canonical form of
 //! `k8s.io/apimachinery/pkg/api/resource` (`quantity.go`, `suffix.go`).
 //!
-//! Not a general quantity type: metric values are integers of thousandths, and this prints them.
+//! Not a general quantity type: metric values are integers of thousandths, and this prints them. Quantities written
+//! by people are read by [`Quantity`].
 //!
 //! **Invariant:** printing never loses a fraction; the largest suffix that keeps it exact is used.
 
+mod parse;
+
 use std::fmt;
+
+pub use parse::{MAX_LENGTH, Quantity, QuantityError};
 
 /// A value in thousandths, printed with decimal suffixes: `1500` is `1500m`, `1_000_000` is `1k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
