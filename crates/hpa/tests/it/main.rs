@@ -1,3 +1,4 @@
-//! The decision against recorded turns of the real controller, against its own properties, and as stories.
+//! The decision against recorded turns of the real controller, and against its own properties.
 
+mod properties;
 mod recorded;
