@@ -20,8 +20,11 @@ use crate::backend::{Backend, BackendError, SeriesShape};
 /// Requests under way at a time.
 const CONCURRENT: usize = 8;
 
-/// The first delay before a selector that has never matched anything is asked again; it doubles up to the interval.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The first delay before a selector that has never matched anything, or fails, is asked again; it doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
+/// The longest such delay, where the interval is not shorter: a metric that appears late is not left waiting for long.
+const LONGEST_RETRY: Duration = Duration::from_secs(16);
 
 /// How often and how far back series are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +126,7 @@ impl Listings {
             listing.due = now + settings.interval;
         } else {
             listing.due = now + listing.retry.min(settings.interval);
-            listing.retry = (listing.retry * 2).min(settings.interval.max(FIRST_RETRY));
+            listing.retry = (listing.retry * 2).min(LONGEST_RETRY);
         }
     }
 }
