@@ -1,7 +1,7 @@
 //! Recorded turns of the real controller, as JSON lines: read, decided again and compared.
 //!
 //! Not the project's own scenarios. Every asserted field of a line is compared; what a recording cannot know or
-//! left to chance is listed in [`turn`] and [`sequence`].
+//! left to chance is listed in `turn` and [`sequence`].
 //!
 //! **Invariant:** a line of a kind that is not known is a failure, never a pass.
 
