@@ -1,3 +1,7 @@
+//! Blocks: what goes in comes out, and damaged bytes are refused.
+//!
+//! **Invariant:** each property holds for arbitrary columns, not for chosen ones.
+
 use proptest::prelude::*;
 
 use super::*;
