@@ -2,7 +2,7 @@
 //!
 //! Not errors: a query with annotations has a result. Texts match Prometheus' `util/annotations`.
 //!
-//! **Invariant:** one text at one kind is said once, at the first place it applies to.
+//! **Invariant:** one text at one kind is said once, at the last place it was found at; what is counted keeps the first.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,14 @@ pub struct Annotation {
     /// Where in the query.
     pub span: Span,
     monotonicity: Option<Monotonicity>,
+    /// How often, where that is shown.
+    occurrences: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Monotonicity {
     buckets: (f64, f64),
     most: f64,
-    samples: usize,
     times: (i64, i64),
 }
 
@@ -43,7 +44,12 @@ impl Annotation {
     /// The text as it is shown: `PromQL warning: … (1:5)`.
     pub fn shown(&self, query: &str) -> String {
         let (line, column) = self.span.position(query);
-        format!("{} ({line}:{column})", self.unplaced_with_details())
+        let times = match self.occurrences {
+            0 | 1 => String::new(),
+            _ if self.monotonicity.is_some() => String::new(),
+            times => format!(" ({times} occurrences)"),
+        };
+        format!("{}{times} ({line}:{column})", self.unplaced_with_details())
     }
 
     /// The text as it is shown, without the place.
@@ -53,6 +59,13 @@ impl Annotation {
             Level::Info => "info",
         };
         format!("PromQL {level}: {}", self.text)
+    }
+
+    fn join(&mut self, more: &Monotonicity) {
+        let m = self.monotonicity.get_or_insert_with(|| more.clone());
+        m.buckets = (m.buckets.0.min(more.buckets.0), m.buckets.1.max(more.buckets.1));
+        m.most = m.most.max(more.most);
+        m.times = (m.times.0.min(more.times.0), m.times.1.max(more.times.1));
     }
 
     fn unplaced_with_details(&self) -> String {
@@ -67,7 +80,7 @@ impl Annotation {
             format_g(m.buckets.0),
             format_g(m.buckets.1),
             two_digits(m.most),
-            m.samples,
+            self.occurrences,
             time(m.times.0),
             time(m.times.1)
         )
@@ -103,12 +116,36 @@ impl Annotations {
     }
 
     fn add(&mut self, level: Level, text: String, span: Span) {
-        self.0.entry((level, text)).or_insert_with_key(|(level, text)| Annotation {
+        let found = Annotation { level, text: text.clone(), span, monotonicity: None, occurrences: 0 };
+        self.0.insert((level, text), found);
+    }
+
+    /// What is only ever said once, but counted; it stays at its first place.
+    fn count(&mut self, level: Level, text: String, span: Span) -> &mut Annotation {
+        let found = self.0.entry((level, text)).or_insert_with_key(|(level, text)| Annotation {
             level: *level,
             text: text.clone(),
             span,
             monotonicity: None,
+            occurrences: 0,
         });
+        found.occurrences += 1;
+        found
+    }
+
+    /// Adds what was found apart from this.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for ((level, text), found) in other.0 {
+            if found.occurrences == 0 {
+                self.0.insert((level, text), found);
+                continue;
+            }
+            let known = self.count(level, text, found.span);
+            known.occurrences += found.occurrences - 1;
+            if let Some(more) = found.monotonicity {
+                known.join(&more);
+            }
+        }
     }
 
     pub(crate) fn warn(&mut self, span: Span, text: impl Into<String>) {
@@ -196,7 +233,9 @@ impl Annotations {
 
     pub(crate) fn overlapping_starts(&mut self, span: Span, metric: &str) {
         let metric = quote(metric.as_bytes());
-        self.warn(span, format!("encountered overlapping start timestamps for metric name {metric}"));
+        let text =
+            format!("sample has start time that overlaps with previous sample timestamp for metric {metric}");
+        self.count(Level::Warning, text, span);
     }
 
     pub(crate) fn bad_bucket(&mut self, span: Span, metric: &str, label: &str) {
@@ -229,19 +268,8 @@ impl Annotations {
             "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}",
             for_metric(metric)
         );
-        self.add(Level::Info, text.clone(), span);
-        if let Some(annotation) = self.0.get_mut(&(Level::Info, text)) {
-            let m = annotation.monotonicity.get_or_insert(Monotonicity {
-                buckets,
-                most,
-                samples: 0,
-                times: (time, time),
-            });
-            m.buckets = (m.buckets.0.min(buckets.0), m.buckets.1.max(buckets.1));
-            m.most = m.most.max(most);
-            m.samples += 1;
-            m.times = (m.times.0.min(time), m.times.1.max(time));
-        }
+        let samples = Monotonicity { buckets, most, times: (time, time) };
+        self.count(Level::Info, text, span).join(&samples);
     }
 }
 

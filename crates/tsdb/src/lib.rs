@@ -144,8 +144,6 @@
 mod bits;
 mod block;
 mod directory;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod row;
 mod scrape;
 mod sealed;

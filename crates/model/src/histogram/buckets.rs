@@ -3,6 +3,8 @@
 //! **Invariant:** a bucket that the spans name twice, or that lies outside of custom bounds, is tolerated: what is read
 //! from outside never panics.
 
+use std::sync::LazyLock;
+
 use super::{CUSTOM_BUCKETS, Histogram, MAX_SCHEMA, MIN_SCHEMA, Span};
 
 /// One bucket.
@@ -41,9 +43,30 @@ pub fn bound(index: i32, schema: i32, custom: &[f64]) -> f64 {
     if fraction == 0 && exponent == 1025 {
         return f64::MAX;
     }
-    let mantissa = (f64::from(fraction) / f64::from(1 << schema) - 1.0).exp2();
-    scale(mantissa, exponent)
+    let fraction = (fraction as usize) << (MAX_SCHEMA - schema);
+    scale(FRACTIONS[fraction % FRACTIONS.len()], exponent)
 }
+
+/// The bounds from 0.5 to 1 of the finest schema; those of the coarser ones are among them.
+static FRACTIONS: LazyLock<[f64; 1 << MAX_SCHEMA]> = LazyLock::new(|| {
+    let mut roots = [2f64; MAX_SCHEMA as usize];
+    let mut root = 2f64;
+    for each in roots.iter_mut().rev() {
+        root = root.sqrt();
+        *each = root;
+    }
+    std::array::from_fn(|index| {
+        let bits = (0..roots.len()).rev().filter(|bit| index >> bit & 1 == 1);
+        let product: f64 = bits.fold(0.5, |product, bit| product * roots[bit]);
+        // Prometheus reads its bounds from a table that lies this much below, in units of the last place. People
+        // compare quantiles, and the texts of `count_values`, to the last digit.
+        let below = BELOW.iter().find(|(end, _)| index < *end).map_or(0, |(_, below)| *below);
+        f64::from_bits(product.to_bits() - below)
+    })
+});
+
+/// Up to which index, and how far.
+const BELOW: [(usize, u64); 7] = [(128, 0), (174, 1), (176, 2), (192, 1), (216, 2), (224, 3), (256, 2)];
 
 fn power_of_two(exponent: i64) -> f64 {
     scale(1.0, exponent)

@@ -74,7 +74,7 @@ impl Evaluator<'_> {
         if aggregate.op == AggregateOp::Quantile
             && let Some(param) = &aggregate.param
         {
-            let span = param.span();
+            let span = param.unwrapped().span();
             let worst =
                 |better: fn(f64, f64) -> f64, start: f64| parameter.iter().copied().fold(start, better);
             if parameter.iter().any(|q| q.is_nan()) {
@@ -134,7 +134,7 @@ impl Evaluator<'_> {
         drop_name: bool,
     ) {
         let Cell::Histogram(histogram) = cell else { return };
-        let span = aggregate.expr.span();
+        let span = aggregate.expr.unwrapped().span();
         match aggregate.op {
             AggregateOp::Sum | AggregateOp::Avg => {}
             AggregateOp::Count | AggregateOp::Group => {
@@ -155,7 +155,8 @@ impl Evaluator<'_> {
         group.seen = true;
         group.drop_name |= drop_name;
         group.has_histogram = true;
-        if group.has_float {
+        if !first && group.histogram.is_none() && group.histogram_mean.is_none() {
+            // A number came first: the result is none in any case.
             return;
         }
         group.reset |= histogram.reset_hint == ResetHint::Reset;
@@ -184,7 +185,7 @@ impl Evaluator<'_> {
     }
 
     fn finish(&mut self, group: &mut Group, aggregate: &Aggregate, q: f64) -> Option<Cell> {
-        let span = aggregate.expr.span();
+        let span = aggregate.expr.unwrapped().span();
         let value = match aggregate.op {
             AggregateOp::Sum | AggregateOp::Avg => {
                 if group.has_float && group.has_histogram {

@@ -36,7 +36,7 @@ impl Evaluator<'_> {
             if has_nan {
                 return self.fail("Ratio value is NaN");
             }
-            let span = aggregate.param.as_ref().map(|param| param.span()).unwrap_or_default();
+            let span = aggregate.param.as_ref().map(|param| param.unwrapped().span()).unwrap_or_default();
             for (value, bound, over) in [(most, 1.0, most > 1.0), (least, -1.0, least < -1.0)] {
                 if over {
                     let text = format!(

@@ -11,6 +11,7 @@ use super::EvalError;
 use super::evaluator::{Evaluated, Evaluator};
 use super::grid::{Cell, Collector, Grid};
 use super::matching::{Groups, match_labels};
+use crate::annotations::Annotations;
 use crate::syntax::Span;
 use crate::syntax::ast::{Binary, BinaryOp, Cardinality, Matching};
 
@@ -48,16 +49,19 @@ impl Evaluator<'_> {
     fn with_scalar(&mut self, binary: &Binary, grid: &Grid, scalar: &[f64], swap: bool, span: Span) -> Grid {
         let op = binary.op;
         let mut out = Grid::with_capacity(grid.steps, grid.rows());
+        // Of the operations of one step only the last note is said, as in Prometheus.
+        let mut notes: Vec<Annotations> = vec![Annotations::default(); grid.steps];
         for row in 0..grid.rows() {
             let drop_name = grid.drop_name[row] || op.changes_meaning() || binary.return_bool;
             let to = out.push_row(grid.labels[row].clone(), drop_name);
             for step in 0..grid.steps {
                 let Some(cell) = grid.get(row, step) else { continue };
                 let number = Cell::Float(scalar[step]);
+                let note = &mut notes[step];
                 let result = if swap {
-                    self.operate(op, &number, &cell, span)
+                    operate(op, &number, &cell, span, note)
                 } else {
-                    self.operate(op, &cell, &number, span)
+                    operate(op, &cell, &number, span, note)
                 };
                 let Some(Operated { cell: mut value, keep, .. }) = result else { continue };
                 // What a comparison keeps is the sample of the series, on whichever side it stands.
@@ -72,6 +76,7 @@ impl Evaluator<'_> {
             }
             out.pop_if_empty();
         }
+        notes.into_iter().for_each(|note| self.annotations.merge(note));
         out
     }
 
@@ -117,9 +122,18 @@ impl Evaluator<'_> {
             }
             let mut matched: Vec<bool> = vec![false; groups.len()];
             let mut inserted: HashSet<(usize, Labels)> = HashSet::new();
-            let mut pair = |ev: &mut Self, group: usize, many: (&Labels, Cell), one: (&Labels, Cell)| {
+            let mut note = Annotations::default();
+            let mut pair = |ev: &Self,
+                            group: usize,
+                            many: (&Labels, Cell),
+                            one: (&Labels, Cell),
+                            fill: bool| {
+                if fill && matched[group] {
+                    return Ok(());
+                }
                 let (left, right) = if swapped { (&one.1, &many.1) } else { (&many.1, &one.1) };
-                let Some(operated) = ev.operate(binary.op, left, right, span) else { return Ok(()) };
+                let operated = operate(binary.op, left, right, span, &mut note);
+                let Some(operated) = operated else { return Ok(()) };
                 let labels = result_labels(many.0, one.0, binary.op, matching);
                 if one_to_one {
                     if matched[group] {
@@ -147,104 +161,104 @@ impl Evaluator<'_> {
                 match (partner[group], fill_one) {
                     (Some(other), _) => {
                         let Some(value) = one.get(other, step) else { continue };
-                        pair(self, group, (&many.labels[row], cell), (&one.labels[other], value))?;
+                        pair(self, group, (&many.labels[row], cell), (&one.labels[other], value), false)?;
                     }
                     (None, Some(fill)) => {
                         let labels = match_labels(&many.labels[row], matching.on, &matching.labels);
-                        pair(self, group, (&many.labels[row], cell), (&labels, Cell::Float(fill)))?;
+                        pair(self, group, (&many.labels[row], cell), (&labels, Cell::Float(fill)), false)?;
                     }
                     (None, None) => {}
                 }
             }
             if let Some(fill) = fill_many {
-                let has_match: HashSet<usize> = (0..many.rows())
-                    .filter(|row| many.is_present(*row, step))
-                    .map(|row| many_of[row])
-                    .collect();
                 for row in 0..one.rows() {
                     let Some(cell) = one.get(row, step) else { continue };
                     let group = one_of[row];
-                    if has_match.contains(&group) {
-                        continue;
-                    }
                     let labels = match_labels(&one.labels[row], matching.on, &matching.labels);
-                    pair(self, group, (&labels, Cell::Float(fill)), (&one.labels[row], cell))?;
+                    pair(self, group, (&labels, Cell::Float(fill)), (&one.labels[row], cell), true)?;
                 }
             }
+            self.annotations.merge(note);
         }
         Ok(out.grid)
     }
+}
 
-    /// The result for two samples. None where their kinds do not go together, which is noted.
-    fn operate(&mut self, op: BinaryOp, lhs: &Cell, rhs: &Cell, span: Span) -> Option<Operated> {
-        let float = |value: f64| Some(Operated { cell: Cell::Float(value), keep: true });
-        let histogram = |h: Histogram| Some(Operated { cell: Cell::Histogram(h.into()), keep: true });
-        match (lhs, rhs) {
-            (Cell::Float(a), Cell::Float(b)) => match op {
-                BinaryOp::TrimUpper | BinaryOp::TrimLower => {
-                    self.annotations.incompatible_types(span, "float", op.as_str(), "float");
-                    None
+/// The result for two samples. None where their kinds do not go together, which is noted in place of an earlier note.
+fn operate(op: BinaryOp, lhs: &Cell, rhs: &Cell, span: Span, note: &mut Annotations) -> Option<Operated> {
+    let mut found = Annotations::default();
+    let result = operation(op, lhs, rhs, span, &mut found);
+    if !found.is_empty() {
+        *note = found;
+    }
+    result
+}
+
+fn operation(op: BinaryOp, lhs: &Cell, rhs: &Cell, span: Span, note: &mut Annotations) -> Option<Operated> {
+    let float = |value: f64| Some(Operated { cell: Cell::Float(value), keep: true });
+    let histogram = |h: Histogram| Some(Operated { cell: Cell::Histogram(h.into()), keep: true });
+    match (lhs, rhs) {
+        (Cell::Float(a), Cell::Float(b)) => match op {
+            BinaryOp::TrimUpper | BinaryOp::TrimLower => {
+                note.incompatible_types(span, "float", op.as_str(), "float");
+                None
+            }
+            op if op.is_comparison() => {
+                Some(Operated { cell: Cell::Float(*a), keep: scalar_operation(op, *a, *b) == 1.0 })
+            }
+            op => float(scalar_operation(op, *a, *b)),
+        },
+        (Cell::Float(factor), Cell::Histogram(h)) => match op {
+            BinaryOp::Mul => histogram(h.as_ref().clone().times(*factor).compacted()),
+            op => {
+                note.incompatible_types(span, "float", op.as_str(), "histogram");
+                None
+            }
+        },
+        (Cell::Histogram(h), Cell::Float(value)) => match op {
+            BinaryOp::Mul => histogram(h.as_ref().clone().times(*value).compacted()),
+            BinaryOp::Div => histogram(h.as_ref().clone().divided(*value).compacted()),
+            BinaryOp::TrimUpper => histogram(h.trimmed(*value, true)),
+            BinaryOp::TrimLower => histogram(h.trimmed(*value, false)),
+            op => {
+                note.incompatible_types(span, "histogram", op.as_str(), "float");
+                None
+            }
+        },
+        (Cell::Histogram(a), Cell::Histogram(b)) => match op {
+            BinaryOp::Eq => Some(Operated { cell: lhs.clone(), keep: a.same_observations(b) }),
+            BinaryOp::Ne => Some(Operated { cell: lhs.clone(), keep: !a.same_observations(b) }),
+            BinaryOp::Add | BinaryOp::Sub => {
+                let mut result = a.as_ref().clone();
+                let (combined, word) = if op == BinaryOp::Add {
+                    (result.add(b), "addition")
+                } else {
+                    (result.subtract(b), "subtraction")
+                };
+                let Ok(combined) = combined else {
+                    note.warn(
+                        span,
+                        format!("incompatible bucket layout encountered for binary operator {}", op.as_str()),
+                    );
+                    return None;
+                };
+                if combined.reset_collision {
+                    note.reset_collision(span, word);
+                    return None;
                 }
-                op if op.is_comparison() => {
-                    Some(Operated { cell: Cell::Float(*a), keep: scalar_operation(op, *a, *b) == 1.0 })
+                if combined.bounds_reconciled {
+                    note.bounds_reconciled(span, word);
                 }
-                op => float(scalar_operation(op, *a, *b)),
-            },
-            (Cell::Float(factor), Cell::Histogram(h)) => match op {
-                BinaryOp::Mul => histogram(h.as_ref().clone().times(*factor).compacted()),
-                op => {
-                    self.annotations.incompatible_types(span, "float", op.as_str(), "histogram");
-                    None
+                if op == BinaryOp::Sub {
+                    result.reset_hint = ResetHint::Gauge;
                 }
-            },
-            (Cell::Histogram(h), Cell::Float(value)) => match op {
-                BinaryOp::Mul => histogram(h.as_ref().clone().times(*value).compacted()),
-                BinaryOp::Div => histogram(h.as_ref().clone().divided(*value).compacted()),
-                BinaryOp::TrimUpper => histogram(h.trimmed(*value, true)),
-                BinaryOp::TrimLower => histogram(h.trimmed(*value, false)),
-                op => {
-                    self.annotations.incompatible_types(span, "histogram", op.as_str(), "float");
-                    None
-                }
-            },
-            (Cell::Histogram(a), Cell::Histogram(b)) => match op {
-                BinaryOp::Eq => Some(Operated { cell: lhs.clone(), keep: a.same_observations(b) }),
-                BinaryOp::Ne => Some(Operated { cell: lhs.clone(), keep: !a.same_observations(b) }),
-                BinaryOp::Add | BinaryOp::Sub => {
-                    let mut result = a.as_ref().clone();
-                    let (combined, word) = if op == BinaryOp::Add {
-                        (result.add(b), "addition")
-                    } else {
-                        (result.subtract(b), "subtraction")
-                    };
-                    let Ok(combined) = combined else {
-                        self.annotations.warn(
-                            span,
-                            format!(
-                                "incompatible bucket layout encountered for binary operator {}",
-                                op.as_str()
-                            ),
-                        );
-                        return None;
-                    };
-                    if combined.reset_collision {
-                        self.annotations.reset_collision(span, word);
-                        return None;
-                    }
-                    if combined.bounds_reconciled {
-                        self.annotations.bounds_reconciled(span, word);
-                    }
-                    if op == BinaryOp::Sub {
-                        result.reset_hint = ResetHint::Gauge;
-                    }
-                    histogram(result.compacted())
-                }
-                op => {
-                    self.annotations.incompatible_types(span, "histogram", op.as_str(), "histogram");
-                    None
-                }
-            },
-        }
+                histogram(result.compacted())
+            }
+            op => {
+                note.incompatible_types(span, "histogram", op.as_str(), "histogram");
+                None
+            }
+        },
     }
 }
 

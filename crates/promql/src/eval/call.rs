@@ -22,9 +22,13 @@ pub(crate) struct RangeCall<'a> {
 }
 
 impl RangeCall<'_> {
-    /// Where annotations point: the first argument.
+    /// Where annotations point: the first argument. A subquery is replaced by its samples, which stand nowhere, so
+    /// that they point to the start of the query, as Prometheus' do.
     pub fn span(&self) -> Span {
-        self.args.first().map(Expr::span).unwrap_or_default()
+        match self.args.first().map(Expr::unwrapped) {
+            None | Some(Expr::Subquery(_)) => Span::default(),
+            Some(arg) => arg.span(),
+        }
     }
 }
 
@@ -35,7 +39,7 @@ impl Evaluator<'_> {
     pub(crate) fn call(&mut self, call: &Call) -> Result<Evaluated, EvalError> {
         let name = call.function.name;
         if matches!(name, "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc")
-            && self.steps.count > 1
+            && self.steps.start != self.steps.end
         {
             self.annotations.warn(
                 call.span,
@@ -229,9 +233,6 @@ impl Evaluator<'_> {
             self.release(weight);
             let arg = |at: usize| scalars.get(at).map_or(f64::NAN, |values| values[step]);
             let mut range = RangeCall { annotations: &mut self.annotations, args: &call.args };
-            if uses_starts {
-                rate::check_starts(&window, &mut range);
-            }
             if let Some(cell) = apply(name, &window, &mut range, &arg)? {
                 out.set(row, step, cell);
             }
@@ -241,7 +242,8 @@ impl Evaluator<'_> {
             let counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
             let has_floats = (0..self.steps.count).any(|step| out.float(row, step).is_some());
             if !metric.is_empty() && !counter && has_floats {
-                self.annotations.possible_non_counter(call.args[0].span(), metric);
+                let span = RangeCall { annotations: &mut self.annotations, args: &call.args }.span();
+                self.annotations.possible_non_counter(span, metric);
             }
         }
         Ok(())

@@ -54,7 +54,7 @@ impl Evaluator<'_> {
 
     pub(crate) fn histogram_quantile(&mut self, call: &Call) -> Result<Grid, EvalError> {
         let quantiles = vec![self.eval_scalar(&call.args[0])?];
-        let spans = [call.args[0].span()];
+        let spans = [call.args[0].unwrapped().span()];
         self.quantiles(&call.args[1], &quantiles, &spans, None)
     }
 
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
         for arg in &call.args[2..] {
             quantiles.push(self.eval_scalar(arg)?);
         }
-        let spans: Vec<Span> = call.args[2..].iter().map(Expr::span).collect();
+        let spans: Vec<Span> = call.args[2..].iter().map(|arg| arg.unwrapped().span()).collect();
         self.quantiles(&call.args[0], &quantiles, &spans, Some(label))
     }
 
@@ -78,7 +78,7 @@ impl Evaluator<'_> {
         label: Option<&str>,
     ) -> Result<Grid, EvalError> {
         let grid = self.eval_grid(vector)?;
-        let span = vector.span();
+        let span = vector.unwrapped().span();
         let bases = bases(&grid);
         let mut out = Collector::new(grid.steps);
         for step in 0..grid.steps {
@@ -88,6 +88,8 @@ impl Evaluator<'_> {
                 }
             }
             let found = self.histograms(&grid, &bases, step, span);
+            // The first quantile repairs the buckets for the others.
+            let mut noted = vec![false; found.classic.len()];
             for values in quantiles {
                 let q = values[step];
                 let labelled = |labels: &Labels| match label {
@@ -101,9 +103,11 @@ impl Evaluator<'_> {
                     let value = native_quantile(q, histogram, &mut self.annotations, span, metric);
                     out.put(&labelled(labels), true, step, Cell::Float(value))?;
                 }
-                for (labels, buckets) in &found.classic {
+                for (at, (labels, buckets)) in found.classic.iter().enumerate() {
                     let (value, repaired) = classic_quantile(q, buckets.clone());
-                    if let Some(repaired) = repaired {
+                    if let Some(repaired) = repaired
+                        && !std::mem::replace(&mut noted[at], true)
+                    {
                         self.annotations.forced_monotonicity(
                             span,
                             labels.get(METRIC_NAME),
@@ -123,15 +127,16 @@ impl Evaluator<'_> {
         let lower = self.eval_scalar(&call.args[0])?;
         let upper = self.eval_scalar(&call.args[1])?;
         let grid = self.eval_grid(&call.args[2])?;
+        let span = call.args[2].unwrapped().span();
         let bases = bases(&grid);
         let mut out = Collector::new(grid.steps);
         for step in 0..grid.steps {
             let (lower, upper) = (lower[step], upper[step]);
-            let found = self.histograms(&grid, &bases, step, call.args[2].span());
+            let found = self.histograms(&grid, &bases, step, span);
             for row in &found.native {
                 let labels = &grid.labels[*row];
                 let Some(histogram) = grid.histogram(*row, step) else { continue };
-                let (span, metric) = (call.args[2].span(), labels.get(METRIC_NAME));
+                let metric = labels.get(METRIC_NAME);
                 let value = native_fraction(lower, upper, histogram, &mut self.annotations, span, metric);
                 out.put(labels, true, step, Cell::Float(value))?;
             }

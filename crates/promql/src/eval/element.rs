@@ -2,14 +2,13 @@
 //!
 //! **Invariant:** a function of numbers leaves histograms out, and one of histograms numbers.
 
-use jiff::civil::Date;
 use plimsoll_model::histogram::{Histogram, compensated_add};
 
-use super::EvalError;
 use super::evaluator::{Evaluated, Evaluator};
 use super::grid::Grid;
 use super::prepare::{maximum, minimum};
 use super::quantile::nan_first;
+use super::{EvalError, calendar};
 use crate::syntax::ast::{Call, Expr};
 
 impl Evaluator<'_> {
@@ -44,12 +43,12 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        if let Some(part) = date_part(name) {
+        if let Some(part) = calendar::part(name) {
             return Ok(Evaluated::Grid(if call.args.is_empty() {
                 let values = (0..count).map(|step| part(self.steps.time(step).div_euclid(1000))).collect();
                 self.as_grid(Evaluated::Scalar(values))
             } else {
-                self.eval_grid(&call.args[0])?.map_floats(|seconds| part(seconds as i64))
+                self.eval_grid(&call.args[0])?.map_floats(|seconds| part(calendar::whole_seconds(seconds)))
             }));
         }
         let grid = self.eval_grid(&call.args[0])?;
@@ -267,25 +266,4 @@ fn variance(h: &Histogram) -> f64 {
         sum = compensated_add(bucket.count * delta * delta, sum.0, sum.1);
     }
     (sum.0 + sum.1) / h.count
-}
-
-/// A part of the date and time, from seconds since 1970 in UTC.
-fn date_part(name: &str) -> Option<fn(i64) -> f64> {
-    fn date(seconds: i64) -> Option<Date> {
-        jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date())
-    }
-    fn of(seconds: i64, part: impl Fn(Date) -> i32) -> f64 {
-        date(seconds).map_or(f64::NAN, |date| f64::from(part(date)))
-    }
-    Some(match name {
-        "year" => |s| of(s, |date| date.year().into()),
-        "month" => |s| of(s, |date| date.month().into()),
-        "day_of_month" => |s| of(s, |date| date.day().into()),
-        "day_of_week" => |s| of(s, |date| date.weekday().to_sunday_zero_offset().into()),
-        "day_of_year" => |s| of(s, |date| date.day_of_year().into()),
-        "days_in_month" => |s| of(s, |date| date.days_in_month().into()),
-        "hour" => |s| (s.rem_euclid(86_400) / 3600) as f64,
-        "minute" => |s| (s.rem_euclid(3600) / 60) as f64,
-        _ => return None,
-    })
 }

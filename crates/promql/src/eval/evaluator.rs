@@ -3,6 +3,7 @@
 //! **Invariant:** every node gives its values for the same steps; samples are counted while they are held.
 
 use plimsoll_model::labels::{METRIC_NAME, METRIC_TYPE, METRIC_UNIT};
+use plimsoll_model::quote::quote;
 use plimsoll_model::series::SeriesSource;
 
 use super::grid::Grid;
@@ -20,6 +21,8 @@ pub(crate) struct Steps {
     pub start: Millis,
     pub interval: Millis,
     pub count: usize,
+    /// Not before the last step, and before the one that would follow.
+    pub end: Millis,
 }
 
 impl Steps {
@@ -62,9 +65,9 @@ pub(super) fn run(
     prepare(&mut expr, &Context { start, end, step })?;
     mark_stats_only(&mut expr, false);
     let steps = match when {
-        When::Instant(_) => Steps { start, interval: 1, count: 1 },
+        When::Instant(_) => Steps { start, interval: 1, count: 1, end },
         When::Range { .. } => {
-            Steps { start, interval: step, count: steps_between(start, end, step, options)? }
+            Steps { start, interval: step, count: steps_between(start, end, step, options)?, end }
         }
     };
     let mut evaluator = Evaluator {
@@ -135,15 +138,17 @@ impl Evaluator<'_> {
     }
 
     fn answer(&mut self, expr: &Expr, when: When) -> Result<Value, EvalError> {
+        let instant = matches!(when, When::Instant(_));
+        if !instant && !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
+            let kind = quote(expr.value_type().as_str().as_bytes());
+            return self.fail(format!(
+                "invalid expression type {kind} for range query, must be Scalar or instant Vector"
+            ));
+        }
         if let Expr::String { value, .. } = expr.unwrapped() {
             return Ok(Value::String(value.clone()));
         }
         if expr.value_type() == ValueType::Matrix {
-            if self.steps.count != 1 || !matches!(when, When::Instant(_)) {
-                return self.fail(
-                    "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector",
-                );
-            }
             return self.matrix(expr.unwrapped());
         }
         let grid = match self.eval(expr)? {
@@ -255,7 +260,8 @@ impl Evaluator<'_> {
         let leaf = matches!(expr, Expr::Number(_) | Expr::String { .. } | Expr::Paren { .. });
         if steps.count > 1 && !leaf && is_step_invariant(expr) {
             // One value for all steps: evaluated once, at the first of them.
-            let evaluated = self.with_steps(Steps { count: 1, ..steps }, |inner| inner.eval_node(expr))?;
+            let evaluated = self
+                .with_steps(Steps { count: 1, end: steps.start, ..steps }, |inner| inner.eval_node(expr))?;
             return Ok(match evaluated {
                 Evaluated::Grid(grid) => {
                     let wide = grid.broadcast(steps.count);
@@ -323,7 +329,7 @@ impl Evaluator<'_> {
             start += interval;
         }
         let count = steps_between(start, end, interval, self.options)?;
-        let steps = Steps { start, interval, count };
+        let steps = Steps { start, interval, count, end };
         if count == 0 {
             return Ok((steps, Grid::new(0)));
         }

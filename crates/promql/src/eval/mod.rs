@@ -9,6 +9,7 @@
 mod aggregate;
 mod aggregate_pick;
 mod binary;
+mod calendar;
 mod call;
 mod classic;
 mod element;

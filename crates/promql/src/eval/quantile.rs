@@ -238,8 +238,10 @@ pub(crate) fn native_quantile(
     } else {
         rank = count - rank;
     }
-    let within = bucket;
+    let mut within = bucket;
     if with_nan {
+        // As in Prometheus, whose walk over the rest leaves the last bucket where the one that was found had been.
+        within = buckets.last().copied().filter(|_| at < buckets.len()).unwrap_or(bucket);
         count += buckets[at..].iter().map(|bucket| bucket.count).sum::<f64>();
         if count < h.count {
             annotations.nan_observations(span, "histogram_quantile", "result is skewed higher", metric);

@@ -10,6 +10,8 @@ use super::grid::Cell;
 use super::rate_extended::extended_rate;
 use super::rate_histogram::{extended_histogram_rate, histogram_rate};
 use super::window::Window;
+use crate::annotations::Annotations;
+use crate::syntax::Span;
 use crate::syntax::ast::Edges;
 
 /// Whether a sample's start time tells of a reset between it and the sample before.
@@ -26,16 +28,17 @@ pub(crate) fn start_is_reset(previous_start: i64, previous_time: i64, start: i64
     previous_start < previous_time && previous_start != 0
 }
 
-/// Warns of start times within the time of the sample before, unless they go on from it.
-pub(crate) fn check_starts(window: &Window<'_>, call: &mut RangeCall<'_>) {
-    let overlaps = |starts: &[i64], times: &[i64]| {
-        (1..starts.len())
-            .any(|at| starts[at] != 0 && starts[at] < times[at - 1] && starts[at] != starts[at - 1])
-    };
-    if overlaps(window.float_starts, window.float_times)
-        || overlaps(window.histogram_starts, window.histogram_times)
+/// Whether a start time lies within the time of the sample before without going on from it.
+fn has_overlapping_starts(starts: &[i64], times: &[i64]) -> bool {
+    (1..starts.len()).any(|at| starts[at] != 0 && starts[at] < times[at - 1] && starts[at] != starts[at - 1])
+}
+
+/// Warns of it, once a window.
+pub(crate) fn check_starts(annotations: &mut Annotations, span: Span, window: &Window<'_>) {
+    if has_overlapping_starts(window.float_starts, window.float_times)
+        || has_overlapping_starts(window.histogram_starts, window.histogram_times)
     {
-        call.annotations.overlapping_starts(call.span(), window.metric());
+        annotations.overlapping_starts(span, window.metric());
     }
 }
 
@@ -72,12 +75,31 @@ pub(crate) fn extrapolated_rate(
     if !window.histograms.is_empty() {
         let times = window.histogram_times;
         let start = zero_at(window.histogram_starts, times);
-        if times.len() < 2 && start.is_none() {
-            return Ok(None);
+        let first = &window.histograms[0];
+        let mut result = match times.len() {
+            1 => None,
+            _ => match histogram_rate(window, call, counter) {
+                None => return Ok(None),
+                rate => rate,
+            },
+        };
+        if start.is_some() {
+            match &mut result {
+                None => result = Some(first.as_ref().clone()),
+                Some(result) => match result.add(first) {
+                    Ok(combined) if combined.bounds_reconciled => {
+                        call.annotations.bounds_reconciled(call.span(), "addition");
+                    }
+                    Ok(_) => {}
+                    Err(_) => {
+                        call.annotations.mixed_schemas(call.span(), window.metric());
+                        return Ok(None);
+                    }
+                },
+            }
         }
-        let Some(result) = histogram_rate(window, call, counter, start.is_some()) else { return Ok(None) };
-        let first = window.histograms[0].count;
-        let zero = (counter && result.count > 0.0 && first >= 0.0).then(|| first / result.count);
+        let Some(result) = result else { return Ok(None) };
+        let zero = (counter && result.count > 0.0 && first.count >= 0.0).then(|| first.count / result.count);
         let factor = extrapolation(window, times, start, zero, per_second);
         return Ok(Some(Cell::Histogram(result.times(factor).into())));
     }
@@ -86,12 +108,16 @@ pub(crate) fn extrapolated_rate(
     if values.len() < 2 && (start.is_none() || values.is_empty()) {
         return Ok(None);
     }
-    let mut result = values[values.len() - 1] - if start.is_some() { 0.0 } else { values[0] };
+    let mut result = values[values.len() - 1] - values[0];
     if counter {
+        check_starts(call.annotations, call.span(), window);
         for index in 1..values.len() {
             if values[index] < values[index - 1] || reset_by_start(window.float_starts, times, index) {
                 result += values[index - 1];
             }
+        }
+        if start.is_some() {
+            result += values[0];
         }
     }
     let zero = (counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
@@ -127,7 +153,7 @@ fn extrapolation(
         }
     };
     let to_end = reach((window.end - last) as f64 / 1000.0);
-    let factor = (sampled + to_start + to_end) / sampled;
+    let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
     if per_second { factor / window.seconds } else { factor }
 }
 
@@ -186,8 +212,8 @@ pub(crate) fn instant_value(
                 }
             }
             result.reset_hint = ResetHint::Gauge;
-            let result = if rate { result.divided(interval) } else { result };
-            Ok(Some(Cell::Histogram(result.compacted().into())))
+            let result = result.compacted();
+            Ok(Some(Cell::Histogram(if rate { result.divided(interval) } else { result }.into())))
         }
         _ => {
             call.annotations.mixed_range(call.span(), window.metric());

@@ -7,95 +7,92 @@ use std::sync::Arc;
 use plimsoll_model::histogram::{Histogram, Incompatible, ResetHint};
 
 use super::call::RangeCall;
-use super::rate::reset_by_start;
+use super::rate::{check_starts, reset_by_start};
 use super::rate_extended::{edge_samples, interpolate_histograms};
 use super::window::Window;
+use crate::annotations::Annotations;
+use crate::syntax::Span;
 use crate::syntax::ast::Edges;
 
-/// The difference between last and first histogram, resets added. With `from_zero` the first one counts in full.
+/// The difference between last and first of at least two histograms, resets added.
 pub(crate) fn histogram_rate(
     window: &Window<'_>,
     call: &mut RangeCall<'_>,
     counter: bool,
-    from_zero: bool,
 ) -> Option<Histogram> {
+    let mut found = Annotations::default();
+    let span = call.span();
+    let result = difference(window, &mut found, span, counter);
+    match result {
+        Ok(_) => call.annotations.merge(found),
+        // What was found before is not said then.
+        Err(Incompatible) => call.annotations.mixed_schemas(span, window.metric()),
+    }
+    result.ok().flatten()
+}
+
+fn difference(
+    window: &Window<'_>,
+    found: &mut Annotations,
+    span: Span,
+    counter: bool,
+) -> Result<Option<Histogram>, Incompatible> {
     let points = window.histograms;
-    let (span, metric) = (call.span(), window.metric());
-    let (first, last) = (points.first()?, points.last()?);
+    let metric = window.metric();
+    let [first, .., last] = points else { return Err(Incompatible) };
     let is_gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
     if counter && (is_gauge(first) || is_gauge(last)) {
-        call.annotations.not_counter(span, metric);
+        found.not_counter(span, metric);
     }
-    let empty_like = |other: &Histogram| {
-        Arc::new(Histogram {
-            schema: other.schema,
-            custom_bounds: other.custom_bounds.clone(),
-            ..Histogram::default()
-        })
-    };
     let mut previous = first.clone();
-    if from_zero {
-        previous = empty_like(first);
-    } else if let Some(second) = points.get(1)
-        && counter
+    let second = &points[1];
+    if counter
         && (reset_by_start(window.histogram_starts, window.histogram_times, 1) || second.is_reset_from(first))
     {
         // What was before a reset does not count, so its layout does not matter either.
-        previous = empty_like(second);
+        previous = Arc::new(Histogram {
+            schema: second.schema,
+            custom_bounds: second.custom_bounds.clone(),
+            ..Histogram::default()
+        });
     }
     let custom = previous.has_custom_bounds();
     if last.has_custom_bounds() != custom {
-        call.annotations.mixed_schemas(span, metric);
-        return None;
+        found.mixed_schemas(span, metric);
+        return Ok(None);
     }
     let mut schema = last.schema.min(previous.schema);
     if counter {
-        for point in points.iter().take(points.len() - 1).skip(1) {
+        for point in &points[1..points.len() - 1] {
             if is_gauge(point) {
-                call.annotations.not_counter(span, metric);
+                found.not_counter(span, metric);
             }
             schema = schema.min(point.schema);
             if point.has_custom_bounds() != custom {
-                call.annotations.mixed_schemas(span, metric);
-                return None;
+                return Err(Incompatible);
             }
         }
     }
     let mut result = last.with_schema(schema);
-    match result.subtract(&previous) {
-        Ok(combined) if combined.bounds_reconciled => call.annotations.bounds_reconciled(span, "subtraction"),
-        Ok(_) => {}
-        Err(Incompatible) => {
-            call.annotations.mixed_schemas(span, metric);
-            return None;
-        }
+    if result.subtract(&previous)?.bounds_reconciled {
+        found.bounds_reconciled(span, "subtraction");
     }
     if counter {
-        if from_zero {
-            previous = first.clone();
-        }
+        check_starts(found, span, window);
         for (index, point) in points.iter().enumerate().skip(1) {
-            if reset_by_start(window.histogram_starts, window.histogram_times, index)
-                || point.is_reset_from(&previous)
+            if (reset_by_start(window.histogram_starts, window.histogram_times, index)
+                || point.is_reset_from(&previous))
+                && result.add(&previous)?.bounds_reconciled
             {
-                match result.add(&previous) {
-                    Ok(combined) if combined.bounds_reconciled => {
-                        call.annotations.bounds_reconciled(span, "addition");
-                    }
-                    Ok(_) => {}
-                    Err(Incompatible) => {
-                        call.annotations.mixed_schemas(span, metric);
-                        return None;
-                    }
-                }
+                found.bounds_reconciled(span, "addition");
             }
             previous = point.clone();
         }
     } else if !is_gauge(first) || !is_gauge(last) {
-        call.annotations.not_gauge(span, metric);
+        found.not_gauge(span, metric);
     }
     result.reset_hint = ResetHint::Gauge;
-    Some(result.compacted())
+    Ok(Some(result.compacted()))
 }
 
 /// The same for windows with edges.

@@ -76,7 +76,7 @@ impl Evaluator<'_> {
     /// When the counters of the samples that [`vector`](Self::vector) gives started, in seconds.
     pub(crate) fn vector_starts(&mut self, vector: &VectorSelector) -> Result<Grid, EvalError> {
         self.instant_grid(vector, |columns, row| {
-            let start = columns.starts.get(row).copied().filter(|start| *start != 0)?;
+            let start = columns.starts.get(row).copied().unwrap_or(0);
             Some(SampleValue::Float(start as f64 / 1000.0))
         })
     }

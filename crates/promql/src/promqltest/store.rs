@@ -12,7 +12,7 @@ use plimsoll_model::labels::{BUCKET_BOUND, Labels, METRIC_NAME};
 use plimsoll_model::matcher::Matcher;
 use plimsoll_model::series::{Columns, SeriesId, SeriesSource, TimeRange};
 
-use super::script::Load;
+use super::script::{Command, Load, parse};
 use super::sequence::SequenceValue;
 
 /// A set of series that is filled and then asked.
@@ -35,6 +35,22 @@ impl MemorySource {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What the `load` commands of a test file put into a store; other commands are refused.
+    ///
+    /// # Errors
+    /// A command that is no `load`, or that cannot be read, with its line.
+    pub fn loaded(text: &str) -> Result<Self, String> {
+        let mut source = Self::new();
+        for command in parse(text) {
+            match command {
+                Command::Load(load) => source.load(&load),
+                Command::Malformed(error) => return Err(format!("line {}: {}", error.line, error.message)),
+                Command::Clear | Command::Eval(_) => return Err("only load commands are expected".to_owned()),
+            }
+        }
+        Ok(source)
     }
 
     fn series(&mut self, labels: &Labels) -> &mut Series {

@@ -199,7 +199,9 @@ impl DurationExpr {
     pub fn span(&self) -> Span {
         match self {
             Self::Literal(number) => number.span,
-            Self::Step(span) | Self::Range(span) | Self::Min(_, _, span) | Self::Max(_, _, span) => *span,
+            Self::Step(span) | Self::Range(span) => *span,
+            // As in Prometheus, which leaves the word and the parentheses out.
+            Self::Min(lhs, rhs, _) | Self::Max(lhs, rhs, _) => lhs.span().to(rhs.span()),
             Self::Negate(expr, start) => Span { start: *start, end: expr.span().end },
             Self::Paren(expr, _) => expr.span(),
             Self::Binary(_, lhs, rhs) => lhs.span().to(rhs.span()),

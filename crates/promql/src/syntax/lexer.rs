@@ -1,10 +1,14 @@
 //! Text into tokens, one at a time.
 //!
 //! Not a tokeniser ahead of the parser: an error of the text behind the parser's place is not seen before the parser
-//! comes to it. Follows Prometheus' `lex.go`.
+//! comes to it. Follows the state functions of Prometheus' `lex.go`, because the place and the words of an error depend
+//! on the state they arise in.
 //!
 //! **Invariant:** every byte is looked at once; tokens never overlap.
 
+use plimsoll_model::quote::{quote, quote_char};
+
+use super::number::{Scanned, scan_duration, scan_number};
 use super::token::{BinaryOp, Keyword, Kind, Token, keyword};
 use super::{ParseError, Span};
 
@@ -13,12 +17,45 @@ pub struct Lexer<'a> {
     position: usize,
     parens: usize,
     in_braces: bool,
-    in_brackets: bool,
+    brackets: Brackets,
+    /// A duration was read in some brackets before; that is never forgotten.
+    had_duration: bool,
+}
+
+/// Where in `[range:step]` the lexer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brackets {
+    Outside,
+    /// Before the first number since the opening bracket or the colon.
+    Duration {
+        colon: bool,
+    },
+    /// Behind a number, where any token is read and only names are not.
+    AfterNumber {
+        colon: bool,
+    },
+}
+
+type Lexed = Result<Kind, ParseError>;
+
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r')
+}
+
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 impl<'a> Lexer<'a> {
     pub fn new(query: &'a str) -> Self {
-        Self { query, position: 0, parens: 0, in_braces: false, in_brackets: false }
+        Self {
+            query,
+            position: 0,
+            parens: 0,
+            in_braces: false,
+            brackets: Brackets::Outside,
+            had_duration: false,
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -29,16 +66,21 @@ impl<'a> Lexer<'a> {
         self.rest().chars().next()
     }
 
-    fn error<T>(&self, start: usize, message: String) -> Result<T, ParseError> {
-        Err(ParseError::new(self.query, Span { start, end: self.query.len() }, message))
+    fn error<T>(&self, start: usize, message: impl Into<String>) -> Result<T, ParseError> {
+        Err(ParseError::new(self.query, Span { start, end: self.query.len() }, message.into()))
+    }
+
+    /// An error that upstream finds once the character is already a token: its place is behind it.
+    fn late_error<T>(&self, message: impl Into<String>) -> Result<T, ParseError> {
+        self.error(self.position, message)
     }
 
     fn skip_blank(&mut self) {
         loop {
             let rest = self.rest();
-            let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+            let trimmed = rest.trim_start_matches(is_blank);
             self.position += rest.len() - trimmed.len();
-            if !trimmed.starts_with('#') || self.in_brackets {
+            if !trimmed.starts_with('#') || matches!(self.brackets, Brackets::Duration { .. }) {
                 return;
             }
             self.position += trimmed.find(['\n', '\r']).unwrap_or(trimmed.len());
@@ -49,120 +91,183 @@ impl<'a> Lexer<'a> {
     pub fn next(&mut self) -> Result<Token, ParseError> {
         self.skip_blank();
         let start = self.position;
-        let Some(first) = self.peek() else {
-            return match () {
-                () if self.in_braces => self.error(start, "unexpected end of input inside braces".into()),
-                () if self.in_brackets => {
-                    self.error(start, "unexpected end of input in duration expression".into())
-                }
-                () if self.parens > 0 => self.error(start, "unclosed left parenthesis".into()),
-                () => Ok(Token { kind: Kind::End, span: Span { start, end: start } }),
-            };
-        };
+        let Some(first) = self.peek() else { return self.end() };
         self.position += first.len_utf8();
-        let second = self.peek();
-        let mut kind = |kind: Kind, more: usize| {
-            self.position += more;
-            Ok(kind)
-        };
-        let kind = match first {
-            ',' => kind(Kind::Comma, 0),
-            '"' | '\'' => self.string(start, first),
-            '`' => self.raw_string(start),
-            _ if self.in_braces => self.inside_braces(start, first, second),
-            '*' => kind(Kind::Binary(BinaryOp::Mul), 0),
-            '/' => kind(Kind::Binary(BinaryOp::Div), 0),
-            '%' => kind(Kind::Binary(BinaryOp::Mod), 0),
-            '+' => kind(Kind::Binary(BinaryOp::Add), 0),
-            '-' => kind(Kind::Binary(BinaryOp::Sub), 0),
-            '^' => kind(Kind::Binary(BinaryOp::Pow), 0),
-            '(' => {
-                self.parens += 1;
-                Ok(Kind::LeftParen)
-            }
-            ')' if self.parens == 0 => self.error(start, "unexpected right parenthesis ')'".into()),
-            ')' => {
-                self.parens -= 1;
-                Ok(Kind::RightParen)
-            }
-            ']' if !self.in_brackets => self.error(start, "unexpected right bracket ']'".into()),
-            ']' => {
-                self.in_brackets = false;
-                Ok(Kind::RightBracket)
-            }
-            '0'..='9' => self.number(start),
-            '.' if second.is_some_and(|c| c.is_ascii_digit()) => self.number(start),
-            ':' if self.in_brackets => Ok(Kind::Colon),
-            _ if self.in_brackets => self.inside_brackets(start, first),
-            '[' => {
-                self.in_brackets = true;
-                Ok(Kind::LeftBracket)
-            }
-            '{' => {
-                self.in_braces = true;
-                Ok(Kind::LeftBrace)
-            }
-            '@' => kind(Kind::At, 0),
-            '=' if second == Some('=') => kind(Kind::Binary(BinaryOp::Eq), 1),
-            '=' if second == Some('~') => self.error(start, "unexpected character after '=': '~'".into()),
-            '=' => kind(Kind::Equal, 0),
-            '!' if second == Some('=') => kind(Kind::Binary(BinaryOp::Ne), 1),
-            '!' => self.error(start, format!("unexpected character after '!': {}", show(second))),
-            '<' if second == Some('=') => kind(Kind::Binary(BinaryOp::Le), 1),
-            '<' if second == Some('/') => kind(Kind::Binary(BinaryOp::TrimUpper), 1),
-            '<' => kind(Kind::Binary(BinaryOp::Lt), 0),
-            '>' if second == Some('=') => kind(Kind::Binary(BinaryOp::Ge), 1),
-            '>' if second == Some('/') => kind(Kind::Binary(BinaryOp::TrimLower), 1),
-            '>' => kind(Kind::Binary(BinaryOp::Gt), 0),
-            'a'..='z' | 'A'..='Z' | '_' | ':' => Ok(self.word(start)),
-            other => self.error(start, format!("unexpected character: {}", show(Some(other)))),
+        let kind = if self.in_braces {
+            self.inside_braces(start, first)
+        } else if let Brackets::Duration { colon } = self.brackets {
+            self.inside_brackets(start, first, colon)
+        } else {
+            self.statement(start, first)
         }?;
         Ok(Token { kind, span: Span { start, end: self.position } })
     }
 
-    fn inside_braces(&mut self, start: usize, first: char, second: Option<char>) -> Result<Kind, ParseError> {
-        let (kind, more) = match (first, second) {
-            ('=', Some('~')) => (Kind::EqualRegex, 1),
-            ('=', _) => (Kind::Equal, 0),
-            ('!', Some('~')) => (Kind::NotRegex, 1),
-            ('!', Some('=')) => (Kind::Binary(BinaryOp::Ne), 1),
-            ('!', other) => {
-                return self
-                    .error(start, format!("unexpected character after '!' inside braces: {}", show(other)));
-            }
-            ('}', _) => {
-                self.in_braces = false;
-                (Kind::RightBrace, 0)
-            }
-            ('{', _) => return self.error(start, "unexpected left brace '{'".into()),
-            ('a'..='z' | 'A'..='Z' | '_', _) => {
-                self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
-                (Kind::Identifier, 0)
-            }
-            (other, _) => {
-                return self
-                    .error(start, format!("unexpected character inside braces: {}", show(Some(other))));
-            }
-        };
+    fn end(&self) -> Result<Token, ParseError> {
+        let start = self.position;
+        if self.in_braces {
+            return self.error(start, "unexpected end of input inside braces");
+        }
+        if matches!(self.brackets, Brackets::Duration { .. }) {
+            return self.error(start, "unexpected end of input in duration expression");
+        }
+        if self.parens > 0 {
+            return self.error(start, "unclosed left parenthesis");
+        }
+        if self.brackets != Brackets::Outside {
+            return self.error(start, "unclosed left bracket");
+        }
+        Ok(Token { kind: Kind::End, span: Span { start, end: start } })
+    }
+
+    fn more(&mut self, more: usize, kind: Kind) -> Lexed {
         self.position += more;
         Ok(kind)
     }
 
-    fn inside_brackets(&mut self, start: usize, first: char) -> Result<Kind, ParseError> {
-        if first.is_ascii_alphabetic() {
-            self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
-            let word = &self.query[start..self.position];
-            if let Some(Kind::Keyword(
-                word @ (Keyword::Step | Keyword::Range | Keyword::MaxOf | Keyword::MinOf),
-            )) = keyword(word)
-            {
-                return Ok(Kind::Keyword(word));
+    fn arithmetic(character: char) -> Option<Kind> {
+        Some(Kind::Binary(match character {
+            '*' => BinaryOp::Mul,
+            '/' => BinaryOp::Div,
+            '%' => BinaryOp::Mod,
+            '+' => BinaryOp::Add,
+            '-' => BinaryOp::Sub,
+            '^' => BinaryOp::Pow,
+            _ => return None,
+        }))
+    }
+
+    fn close_paren(&mut self) -> Lexed {
+        match self.parens.checked_sub(1) {
+            Some(left) => {
+                self.parens = left;
+                Ok(Kind::RightParen)
+            }
+            None => self.late_error("unexpected right parenthesis ')'"),
+        }
+    }
+
+    fn statement(&mut self, start: usize, first: char) -> Lexed {
+        let second = self.peek();
+        if let Some(kind) = Self::arithmetic(first) {
+            return Ok(kind);
+        }
+        match first {
+            ',' => Ok(Kind::Comma),
+            '=' if second == Some('=') => self.more(1, Kind::Binary(BinaryOp::Eq)),
+            '=' if second == Some('~') => self.error(start, "unexpected character after '=': '~'"),
+            '=' => Ok(Kind::Equal),
+            '!' if second == Some('=') => self.more(1, Kind::Binary(BinaryOp::Ne)),
+            '!' => self.error(start, format!("unexpected character after '!': {}", show(second))),
+            '<' if second == Some('=') => self.more(1, Kind::Binary(BinaryOp::Le)),
+            '<' if second == Some('/') => self.more(1, Kind::Binary(BinaryOp::TrimUpper)),
+            '<' => Ok(Kind::Binary(BinaryOp::Lt)),
+            '>' if second == Some('=') => self.more(1, Kind::Binary(BinaryOp::Ge)),
+            '>' if second == Some('/') => self.more(1, Kind::Binary(BinaryOp::TrimLower)),
+            '>' => Ok(Kind::Binary(BinaryOp::Gt)),
+            '0'..='9' => self.number(start),
+            '.' if second.is_some_and(|c| c.is_ascii_digit()) => self.number(start),
+            '"' | '\'' => self.string(start, first),
+            '`' => self.raw_string(start),
+            'a'..='z' | 'A'..='Z' | '_' | ':' => self.word(start, first),
+            '(' => {
+                self.parens += 1;
+                Ok(Kind::LeftParen)
+            }
+            ')' => self.close_paren(),
+            '{' => {
+                self.in_braces = true;
+                Ok(Kind::LeftBrace)
+            }
+            '[' if self.brackets != Brackets::Outside => self.error(start, "unexpected left bracket '['"),
+            '[' => {
+                self.brackets = Brackets::Duration { colon: false };
+                Ok(Kind::LeftBracket)
+            }
+            ']' if self.brackets == Brackets::Outside => self.error(start, "unexpected right bracket ']'"),
+            ']' => {
+                self.brackets = Brackets::Outside;
+                Ok(Kind::RightBracket)
+            }
+            '@' => Ok(Kind::At),
+            other => self.error(start, format!("unexpected character: {}", show(Some(other)))),
+        }
+    }
+
+    fn inside_braces(&mut self, start: usize, first: char) -> Lexed {
+        match (first, self.peek()) {
+            (',', _) => Ok(Kind::Comma),
+            ('"' | '\'', _) => self.string(start, first),
+            ('`', _) => self.raw_string(start),
+            ('=', Some('~')) => self.more(1, Kind::EqualRegex),
+            ('=', _) => Ok(Kind::Equal),
+            ('!', Some('~')) => self.more(1, Kind::NotRegex),
+            ('!', Some('=')) => self.more(1, Kind::Binary(BinaryOp::Ne)),
+            ('!', other) => {
+                self.error(start, format!("unexpected character after '!' inside braces: {}", show(other)))
+            }
+            ('}', _) => {
+                self.in_braces = false;
+                Ok(Kind::RightBrace)
+            }
+            ('{', _) => self.error(start, "unexpected left brace '{'"),
+            ('a'..='z' | 'A'..='Z' | '_', _) => {
+                self.take_while(is_word);
+                Ok(Kind::Identifier)
+            }
+            (other, _) => {
+                self.error(start, format!("unexpected character inside braces: {}", show(Some(other))))
             }
         }
-        if first == '[' {
-            return self.error(start, "unexpected left bracket '['".into());
+    }
+
+    fn inside_brackets(&mut self, start: usize, first: char, colon: bool) -> Lexed {
+        if let Some(kind) = Self::arithmetic(first) {
+            return Ok(kind);
         }
-        self.error(start, format!("unexpected character in duration expression: {}", show(Some(first))))
+        match first {
+            ']' => {
+                self.brackets = Brackets::Outside;
+                Ok(Kind::RightBracket)
+            }
+            ':' if !self.had_duration => {
+                self.late_error("unexpected colon before duration in duration expression")
+            }
+            ':' if colon => self.late_error("unexpected repeated colon in duration expression"),
+            ':' => {
+                self.brackets = Brackets::Duration { colon: true };
+                Ok(Kind::Colon)
+            }
+            '(' => {
+                self.parens += 1;
+                Ok(Kind::LeftParen)
+            }
+            ')' => self.close_paren(),
+            ',' => Ok(Kind::Comma),
+            '0'..='9' => self.number(start),
+            '.' if self.peek().is_some_and(|c| c.is_ascii_digit()) => self.number(start),
+            other => match self.duration_word(start, other) {
+                Some(kind) => Ok(kind),
+                None => self.error(
+                    start,
+                    format!("unexpected character in duration expression: {}", show(Some(other))),
+                ),
+            },
+        }
+    }
+
+    /// `step`, `range`, `max_of` or `min_of`.
+    fn duration_word(&mut self, start: usize, first: char) -> Option<Kind> {
+        if !matches!(first.to_ascii_lowercase(), 's' | 'r' | 'm') {
+            return None;
+        }
+        self.take_while(|c| c.is_ascii_alphabetic() || c == '_');
+        match keyword(&self.query[start..self.position]) {
+            Some(kind @ Kind::Keyword(Keyword::Step | Keyword::Range | Keyword::MaxOf | Keyword::MinOf)) => {
+                Some(kind)
+            }
+            _ => None,
+        }
     }
 
     fn take_while(&mut self, test: impl Fn(char) -> bool) {
@@ -170,155 +275,132 @@ impl<'a> Lexer<'a> {
         self.position += rest.find(|c| !test(c)).unwrap_or(rest.len());
     }
 
-    fn word(&mut self, start: usize) -> Kind {
-        self.take_while(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+    fn word(&mut self, start: usize, first: char) -> Lexed {
+        if let Brackets::AfterNumber { colon } = self.brackets {
+            if first == ':' {
+                if colon {
+                    return self.error(start, "unexpected colon ':'");
+                }
+                self.brackets = Brackets::AfterNumber { colon: true };
+                return Ok(Kind::Colon);
+            }
+            return match self.duration_word(start, first) {
+                Some(kind) => Ok(kind),
+                None => {
+                    self.error(start, format!("unexpected character: {}, expected ':'", show(Some(first))))
+                }
+            };
+        }
+        self.take_while(|c| is_word(c) || c == ':');
         let word = &self.query[start..self.position];
-        match keyword(word) {
+        Ok(match keyword(word) {
             // As metric names these are older than as keywords, so only `fill (` is the keyword.
             Some(Kind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight))
-                if !self.rest().trim_start_matches([' ', '\t', '\n', '\r']).starts_with('(') =>
+                if !self.rest().trim_start_matches(is_blank).starts_with('(') =>
             {
                 Kind::Identifier
             }
             Some(kind) => kind,
             None if word.contains(':') => Kind::MetricIdentifier,
             None => Kind::Identifier,
-        }
+        })
     }
 
-    fn string(&mut self, start: usize, quote: char) -> Result<Kind, ParseError> {
-        let mut characters = self.rest().char_indices();
-        while let Some((at, character)) = characters.next() {
+    fn string(&mut self, start: usize, quote: char) -> Lexed {
+        let rest = self.rest();
+        let mut characters = rest.chars();
+        while let Some(character) = characters.next() {
             match character {
-                '\\' => match characters.next() {
-                    None => return self.error(start, "escape sequence not terminated".into()),
-                    Some((
-                        _,
-                        'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' | '0'..='7' | 'x' | 'u' | 'U',
-                    )) => {}
-                    Some((_, c)) if c == quote => {}
-                    Some((_, c)) => {
-                        return self
-                            .error(start, format!("unknown escape sequence U+{:04X} '{c}'", c as u32));
+                '\\' => {
+                    if let Err(message) = escape(&mut characters, quote) {
+                        return self.error(start, message);
                     }
-                },
+                }
+                '\u{fffd}' => return self.error(start, "invalid UTF-8 rune"),
                 '\n' => break,
                 c if c == quote => {
-                    self.position += at + 1;
+                    self.position = self.query.len() - characters.as_str().len();
                     return Ok(Kind::String);
                 }
                 _ => {}
             }
         }
-        self.error(start, "unterminated quoted string".into())
+        self.error(start, "unterminated quoted string")
     }
 
-    fn raw_string(&mut self, start: usize) -> Result<Kind, ParseError> {
-        match self.rest().find('`') {
-            Some(end) => {
+    fn raw_string(&mut self, start: usize) -> Lexed {
+        match self.rest().find(['`', '\u{fffd}']) {
+            Some(end) if self.rest()[end..].starts_with('`') => {
                 self.position += end + 1;
                 Ok(Kind::String)
             }
-            None => self.error(start, "unterminated raw string".into()),
+            Some(_) => self.error(start, "invalid UTF-8 rune"),
+            None => self.error(start, "unterminated raw string"),
         }
     }
 
-    fn number(&mut self, start: usize) -> Result<Kind, ParseError> {
-        self.position = start;
-        let text = self.rest();
-        let (length, complete) = scan_number(text);
-        let follows = text[length..].chars().next();
-        if complete && !follows.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
-            self.position += length;
-            return Ok(Kind::Number);
+    fn number(&mut self, start: usize) -> Lexed {
+        if let Brackets::Duration { colon } = self.brackets {
+            self.had_duration = true;
+            self.brackets = Brackets::AfterNumber { colon };
         }
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (length, complete) = scan_duration(text, digits);
-        self.position += length;
-        if complete && !self.peek().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Ok(Kind::Duration);
-        }
-        let shown_end = start + length.max(1);
-        let shown = plimsoll_model::quote::quote(&self.query.as_bytes()[start..shown_end]);
-        self.error(start, format!("bad number or duration syntax: {shown}"))
+        let text = &self.query[start..];
+        let (length, kind) = match scan_number(text) {
+            Scanned { length, complete: true } => (length, Kind::Number),
+            Scanned { length, .. } => match scan_duration(text, length) {
+                Scanned { length, complete: true } => (length, Kind::Duration),
+                Scanned { length, .. } => {
+                    let shown = quote(&self.query.as_bytes()[start..start + length]);
+                    return self.error(start, format!("bad number or duration syntax: {shown}"));
+                }
+            },
+        };
+        self.position = start + length;
+        Ok(kind)
     }
 }
 
+/// The part of an escape sequence behind the backslash.
+fn escape(characters: &mut std::str::Chars<'_>, quote: char) -> Result<(), String> {
+    const CUT: &str = "escape sequence not terminated";
+    let first = characters.next().ok_or(CUT)?;
+    let (digits, radix, most) = match first {
+        'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' => return Ok(()),
+        c if c == quote => return Ok(()),
+        '0'..='7' => (3, 8, 255),
+        'x' => (2, 16, 255),
+        'u' => (4, 16, 0x0010_ffff),
+        'U' => (8, 16, 0x0010_ffff),
+        c => return Err(format!("unknown escape sequence {}", code_point(c))),
+    };
+    let mut value: u32 = 0;
+    let mut current = if radix == 8 { Some(first) } else { characters.next() };
+    for left in (0..digits).rev() {
+        let character = current.ok_or(CUT)?;
+        let Some(digit) = character.to_digit(radix) else {
+            return Err(format!("illegal character {} in escape sequence", code_point(character)));
+        };
+        value = value.wrapping_mul(radix).wrapping_add(digit);
+        if left > 0 {
+            current = characters.next();
+        }
+    }
+    if value > most || (0xd800..0xe000).contains(&value) {
+        return Err("escape sequence is an invalid Unicode code point".to_owned());
+    }
+    Ok(())
+}
+
+/// Go's `%#U`.
+fn code_point(character: char) -> String {
+    if plimsoll_model::quote::is_printable(character) {
+        format!("U+{:04X} '{character}'", character as u32)
+    } else {
+        format!("U+{:04X}", character as u32)
+    }
+}
+
+/// Go's `%q` of a character; the end of the text is no character.
 fn show(character: Option<char>) -> String {
-    match character {
-        None => "U+FFFFFFFFFFFFFFFF".to_owned(),
-        Some(character) => plimsoll_model::quote::quote_char(character, false),
-    }
-}
-
-/// Length of the longest number at the start, and whether it is one (Prometheus: `scanNumber`).
-pub fn scan_number(text: &str) -> (usize, bool) {
-    let bytes = text.as_bytes();
-    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
-    let mut index = 0;
-    let hexadecimal = at(0) == b'0' && matches!(at(1), b'x' | b'X');
-    if hexadecimal {
-        index = 2;
-        if at(index) == b'_' {
-            index += 1;
-        }
-        while at(index).is_ascii_hexdigit() || at(index) == b'_' {
-            if at(index) == b'_' && !at(index + 1).is_ascii_hexdigit() {
-                return (index, false);
-            }
-            index += 1;
-        }
-        return (index, index > 2);
-    }
-    let (mut dot, mut exponent) = (false, false);
-    loop {
-        match at(index) {
-            b'0'..=b'9' => index += 1,
-            b'.' if !dot && !exponent => {
-                dot = true;
-                index += 1;
-                if matches!(at(index), b'_' | b'.') {
-                    return (index, false);
-                }
-            }
-            b'e' | b'E' if !exponent && index > 0 => {
-                exponent = true;
-                index += 1;
-                if matches!(at(index), b'+' | b'-') {
-                    index += 1;
-                }
-                if !at(index).is_ascii_digit() {
-                    return (index, false);
-                }
-            }
-            b'_' if index > 0 && at(index + 1).is_ascii_digit() => index += 1,
-            b'.' | b'_' => return (index, false),
-            _ => break,
-        }
-    }
-    (index, index > 0)
-}
-
-fn scan_duration(text: &str, digits: usize) -> (usize, bool) {
-    let bytes = text.as_bytes();
-    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
-    let mut index = digits;
-    if digits == 0 || !b"smhdwy".contains(&at(index)) {
-        return (index, false);
-    }
-    loop {
-        index += 1;
-        if at(index) == b's' {
-            index += 1;
-        }
-        if !at(index).is_ascii_digit() {
-            return (index, true);
-        }
-        while at(index).is_ascii_digit() {
-            index += 1;
-        }
-        if !b"smhdw".contains(&at(index)) {
-            return (index, false);
-        }
-    }
+    quote_char(character.unwrap_or('\u{fffd}'), false)
 }

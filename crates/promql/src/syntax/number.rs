@@ -63,3 +63,118 @@ pub fn format_g(value: f64) -> String {
         format!("{value}")
     }
 }
+
+/// How far a number or duration reaches, and whether it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scanned {
+    /// Bytes that were looked at; an error shows them.
+    pub length: usize,
+    pub complete: bool,
+}
+
+/// A number at the start of `text` (Prometheus: `scanNumber`).
+pub fn scan_number(text: &str) -> Scanned {
+    let bytes = text.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
+    let stop = |length| Scanned { length, complete: false };
+    let mut index = 0;
+    let mut hexadecimal = false;
+    if at(0) == b'0' {
+        index = 1;
+        if matches!(at(1), b'x' | b'X') {
+            hexadecimal = true;
+            index = if at(2) == b'_' { 3 } else { 2 };
+        }
+    }
+    let digit = |byte: u8| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
+    if at(index) == b'.' {
+        index += 1;
+    }
+    if digit(at(index)) {
+        index += 1;
+    }
+    let (mut dot, mut exponent) = (false, false);
+    loop {
+        match at(index) {
+            // In a hexadecimal number, too.
+            b'e' | b'E' => {
+                if exponent {
+                    return stop(index + 1);
+                }
+                exponent = true;
+                index += 1;
+                if matches!(at(index), b'+' | b'-') {
+                    index += 1;
+                }
+                if matches!(at(index), b'.' | b'_' | b'e' | b'E') {
+                    return stop(index + 1);
+                }
+                if index >= bytes.len() {
+                    return stop(index);
+                }
+            }
+            b'.' => {
+                index += 1;
+                if dot {
+                    return stop(index);
+                }
+                dot = true;
+                if matches!(at(index), b'_' | b'.') {
+                    return stop(index + 1);
+                }
+                if hexadecimal {
+                    return stop(index);
+                }
+            }
+            b'_' => {
+                index += 1;
+                if matches!(at(index), b'.' | b'_' | b'e' | b'E') {
+                    return stop(index + 1);
+                }
+                if index >= bytes.len() {
+                    return stop(index);
+                }
+            }
+            byte if digit(byte) => {
+                while digit(at(index)) {
+                    index += 1;
+                }
+            }
+            _ => break,
+        }
+    }
+    let complete = index > 0 && !is_word(at(index));
+    Scanned { length: index, complete }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// A duration whose first number ends at `from` (Prometheus: `acceptRemainingDuration`).
+pub fn scan_duration(text: &str, from: usize) -> Scanned {
+    let bytes = text.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
+    let stop = |length| Scanned { length, complete: false };
+    let mut index = from;
+    if !b"smhdwy".contains(&at(index)) {
+        return stop(index);
+    }
+    loop {
+        index += 1;
+        if at(index) == b's' {
+            index += 1;
+        }
+        if !at(index).is_ascii_digit() {
+            let complete = !is_word(at(index));
+            let shown = if complete { index } else { index + 1 };
+            return Scanned { length: shown, complete };
+        }
+        while at(index).is_ascii_digit() {
+            index += 1;
+        }
+        if !b"smhdw".contains(&at(index)) {
+            return stop(index);
+        }
+    }
+}

@@ -26,13 +26,13 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
         );
         return Err(ParseError::new(query, Span { start: MAX_QUERY, end: query.len() }, message));
     }
-    let mut parser = Parser::new(query)?;
-    if parser.token.kind == Kind::End {
+    let mut parser = Parser::new(query);
+    if parser.look()?.kind == Kind::End {
         return Err(ParseError::new(query, Span::default(), "no expression found in input".into()));
     }
     let mut expr = parser.expression(0)?;
-    if parser.token.kind != Kind::End {
-        return parser.unexpected("", "");
+    if parser.look()?.kind != Kind::End {
+        return parser.unexpected();
     }
     check::check(query, &mut expr)?;
     Ok(expr)
@@ -41,8 +41,11 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
 pub(super) struct Parser<'a> {
     pub(super) query: &'a str,
     lexer: Lexer<'a>,
-    /// The token that is looked at.
-    pub(super) token: Token,
+    /// The token that is looked at. It is read when it is needed and not before: of two errors, the one that the text
+    /// leads to first is reported.
+    ahead: Option<Token>,
+    /// What is being read, from the outside in, for the words of an error.
+    contexts: Vec<Context>,
     /// End of the token before it.
     pub(super) previous_end: usize,
     depth: usize,
@@ -50,20 +53,42 @@ pub(super) struct Parser<'a> {
     height: usize,
 }
 
+/// What is being read, and what is expected there; the productions with `error` of Prometheus' grammar.
+pub(super) type Context = (&'static str, &'static str);
+
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Parser<'a> {
-    fn new(query: &'a str) -> Parsed<Self> {
-        let mut lexer = Lexer::new(query);
-        let token = lexer.next()?;
-        Ok(Self { query, lexer, token, previous_end: 0, depth: 0, height: 1 })
+    fn new(query: &'a str) -> Self {
+        let lexer = Lexer::new(query);
+        Self { query, lexer, ahead: None, contexts: Vec::new(), previous_end: 0, depth: 0, height: 1 }
+    }
+
+    /// The next token, which stays the next one.
+    pub(super) fn look(&mut self) -> Parsed<Token> {
+        match self.ahead {
+            Some(token) => Ok(token),
+            None => Ok(*self.ahead.insert(self.lexer.next()?)),
+        }
     }
 
     pub(super) fn advance(&mut self) -> Parsed<Token> {
-        let token = self.token;
+        let token = self.look()?;
         self.previous_end = token.span.end;
-        self.token = self.lexer.next()?;
+        self.ahead = None;
         Ok(token)
+    }
+
+    /// Reads with another context for errors.
+    pub(super) fn within<T>(
+        &mut self,
+        context: Context,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        self.contexts.push(context);
+        let result = read(self);
+        self.contexts.pop();
+        result
     }
 
     pub(super) fn text(&self, token: Token) -> &'a str {
@@ -74,19 +99,25 @@ impl<'a> Parser<'a> {
         Err(ParseError::new(self.query, span, message.into()))
     }
 
-    pub(super) fn unexpected<T>(&self, context: &str, expected: &str) -> Parsed<T> {
-        let mut message = format!("unexpected {}", self.token.describe(self.query));
+    pub(super) fn unexpected<T>(&mut self) -> Parsed<T> {
+        let token = self.look()?;
+        let (context, expected) = self.contexts.last().copied().unwrap_or_default();
+        let mut message = format!("unexpected {}", token.describe(self.query));
         if !context.is_empty() {
             message.push_str(&format!(" in {context}"));
         }
         if !expected.is_empty() {
             message.push_str(&format!(", expected {expected}"));
         }
-        self.fail(self.token.span, message)
+        self.fail(token.span, message)
     }
 
-    pub(super) fn expect(&mut self, kind: Kind, context: &str, expected: &str) -> Parsed<Token> {
-        if self.token.kind == kind { self.advance() } else { self.unexpected(context, expected) }
+    pub(super) fn expect(&mut self, kind: Kind) -> Parsed<Token> {
+        if self.look()?.kind == kind { self.advance() } else { self.unexpected() }
+    }
+
+    pub(super) fn expect_within(&mut self, context: Context, kind: Kind) -> Parsed<Token> {
+        self.within(context, |parser| parser.expect(kind))
     }
 
     pub(super) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
@@ -95,7 +126,8 @@ impl<'a> Parser<'a> {
             let message = format!(
                 "expressions nest deeper than {MAX_DEPTH} levels here; take parentheses away or split the query"
             );
-            return self.fail(self.token.span, message);
+            let span = self.look()?.span;
+            return self.fail(span, message);
         }
         let result = inner(self);
         self.depth -= 1;
@@ -110,7 +142,7 @@ impl<'a> Parser<'a> {
     fn operators(&mut self, minimum: u8) -> Parsed<Expr> {
         let mut lhs = self.operand()?;
         let mut height = self.height;
-        while let Kind::Binary(op) = self.token.kind {
+        while let Kind::Binary(op) = self.look()?.kind {
             let precedence = op.precedence();
             if precedence <= minimum {
                 break;
@@ -140,98 +172,82 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self) -> Parsed<Expr> {
-        if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.token.kind {
+        if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.look()?.kind {
             let start = self.advance()?.span.start;
             // A sign binds like a multiplication: only the power operator is inside of it.
             let expr = self.expression(BinaryOp::Mul.precedence())?;
             self.height += 1;
-            return Ok(match (op, expr) {
-                (BinaryOp::Sub, Expr::Number(number)) => Expr::Number(Number {
-                    value: -number.value,
-                    span: Span { start, end: number.span.end },
-                    ..number
-                }),
-                (_, Expr::Number(number)) => {
-                    Expr::Number(Number { span: Span { start, end: number.span.end }, ..number })
-                }
-                (BinaryOp::Sub, expr) => Expr::Negate { expr: Box::new(expr), start },
-                (_, expr) => Expr::Plus { expr: Box::new(expr), start },
-            });
+            return Ok(signed(op, start, expr));
         }
         self.height = 1;
         let mut expr = self.primary()?;
         loop {
-            expr = match self.token.kind {
-                Kind::LeftBracket => self.window(expr)?,
-                Kind::Keyword(Keyword::Offset) => {
-                    self.advance()?;
-                    self.offset(expr)?
-                }
-                Kind::At => {
-                    self.advance()?;
-                    self.at(expr)?
-                }
-                Kind::Keyword(Keyword::Anchored) => {
-                    self.advance()?;
-                    self.edges(expr, Edges::Anchored, "anchored")?
-                }
-                Kind::Keyword(Keyword::Smoothed) => {
-                    self.advance()?;
-                    self.edges(expr, Edges::Smoothed, "smoothed")?
+            match self.look()?.kind {
+                Kind::LeftBracket
+                | Kind::At
+                | Kind::Keyword(Keyword::Offset | Keyword::Anchored | Keyword::Smoothed) => {
+                    expr = self.suffix(expr)?;
                 }
                 _ => return Ok(expr),
-            };
+            }
+        }
+    }
+
+    fn suffix(&mut self, expr: Expr) -> Parsed<Expr> {
+        if self.look()?.kind == Kind::LeftBracket {
+            return self.window(expr);
+        }
+        match self.advance()?.kind {
+            Kind::Keyword(Keyword::Anchored) => self.edges(expr, Edges::Anchored, "anchored"),
+            Kind::Keyword(Keyword::Smoothed) => self.edges(expr, Edges::Smoothed, "smoothed"),
+            Kind::At => self.at(expr),
+            _ => self.offset(expr),
         }
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
-        let token = self.token;
+        let token = self.look()?;
         match token.kind {
-            Kind::Number | Kind::Duration => Ok(Expr::Number(self.number()?)),
-            Kind::String => {
-                let value = self.string()?;
-                Ok(Expr::String { value, span: token.span })
-            }
-            Kind::LeftParen => {
-                self.advance()?;
-                let expr = self.expression(0)?;
-                self.height += 1;
-                let close = self.expect(Kind::RightParen, "", "")?;
-                Ok(Expr::Paren { expr: Box::new(expr), span: token.span.to(close.span) })
-            }
+            Kind::Number | Kind::Duration => self.number().map(Expr::Number),
+            Kind::String => self.string().map(|value| Expr::String { value, span: token.span }),
+            Kind::LeftParen => self.paren(),
             Kind::LeftBrace => self.selector(None),
-            Kind::Aggregate(op) => {
-                self.advance()?;
-                match self.token.kind {
-                    Kind::LeftParen | Kind::Keyword(Keyword::By | Keyword::Without) => {
-                        self.aggregate(op, token)
-                    }
-                    // The word is the name of a metric.
-                    Kind::LeftBrace
-                    | Kind::End
-                    | Kind::Binary(_)
-                    | Kind::RightParen
-                    | Kind::LeftBracket
-                    | Kind::Comma
-                    | Kind::At
-                    | Kind::Keyword(_) => self.selector(Some(token)),
-                    _ => self.unexpected("aggregation", ""),
-                }
+            Kind::Aggregate(op) => self.aggregate_or_name(op),
+            _ if token.is_metric_name() => self.call_or_name(),
+            _ => self.unexpected(),
+        }
+    }
+
+    fn paren(&mut self) -> Parsed<Expr> {
+        let open = self.advance()?;
+        let expr = Box::new(self.expression(0)?);
+        self.height += 1;
+        let close = self.expect(Kind::RightParen)?;
+        Ok(Expr::Paren { expr, span: open.span.to(close.span) })
+    }
+
+    fn aggregate_or_name(&mut self, op: AggregateOp) -> Parsed<Expr> {
+        let token = self.advance()?;
+        match self.look()?.kind {
+            Kind::LeftParen | Kind::Keyword(Keyword::By | Keyword::Without) => {
+                self.within(("aggregation", ""), |parser| parser.aggregate(op, token))
             }
-            _ if token.is_metric_name() => {
-                self.advance()?;
-                let callable = match token.kind {
-                    Kind::Identifier => true,
-                    Kind::Keyword(keyword) => keyword.is_context(),
-                    _ => false,
-                };
-                if callable && self.token.kind == Kind::LeftParen {
-                    self.call(token)
-                } else {
-                    self.selector(Some(token))
-                }
-            }
-            _ => self.unexpected("", ""),
+            // The word is the name of a metric.
+            _ => self.selector(Some(token)),
+        }
+    }
+
+    fn call_or_name(&mut self) -> Parsed<Expr> {
+        let token = self.advance()?;
+        let callable = match token.kind {
+            Kind::Identifier => true,
+            Kind::Keyword(keyword) => keyword.is_context(),
+            _ => false,
+        };
+        if callable && self.look()?.kind == Kind::LeftParen {
+            self.call(token)
+        } else {
+            self.selector(Some(token))
         }
     }
 
@@ -243,8 +259,7 @@ impl<'a> Parser<'a> {
                 .ok()
                 .and_then(|duration| i64::try_from(duration.as_nanos()).ok());
             let Some(nanoseconds) = nanoseconds else {
-                let quoted = plimsoll_model::quote::quote(text.as_bytes());
-                return self.fail(token.span, format!("not a valid duration string: {quoted}"));
+                return self.fail(token.span, duration_mistake(text));
             };
             return Ok(Number { value: nanoseconds as f64 / 1e9, is_duration: true, span: token.span });
         }
@@ -278,9 +293,9 @@ impl<'a> Parser<'a> {
     }
 
     fn arguments(&mut self) -> Parsed<Vec<Expr>> {
-        self.expect(Kind::LeftParen, "", "")?;
+        self.expect(Kind::LeftParen)?;
         let mut args = Vec::new();
-        if self.token.kind == Kind::RightParen {
+        if self.look()?.kind == Kind::RightParen {
             self.advance()?;
             return Ok(args);
         }
@@ -288,13 +303,13 @@ impl<'a> Parser<'a> {
         loop {
             args.push(self.expression(0)?);
             height = height.max(self.height);
-            if self.token.kind != Kind::Comma {
+            if self.look()?.kind != Kind::Comma {
                 self.height = height + 1;
-                self.expect(Kind::RightParen, "", "")?;
+                self.expect(Kind::RightParen)?;
                 return Ok(args);
             }
             let comma = self.advance()?;
-            if self.token.kind == Kind::RightParen {
+            if !self.look()?.starts_expression() {
                 return self.fail(comma.span, "trailing commas not allowed in function call args");
             }
         }
@@ -314,9 +329,6 @@ impl<'a> Parser<'a> {
 
     fn aggregate(&mut self, op: AggregateOp, name: Token) -> Parsed<Expr> {
         let mut modifier = self.aggregate_modifier()?;
-        if self.token.kind != Kind::LeftParen {
-            return self.unexpected("aggregation", "");
-        }
         let mut args = self.arguments()?;
         if modifier.is_none() {
             modifier = self.aggregate_modifier()?;
@@ -336,12 +348,12 @@ impl<'a> Parser<'a> {
         let (without, grouping) = modifier.unwrap_or_default();
         let mut args = args.drain(..);
         let param = if op.has_parameter() { args.next() } else { None };
-        let Some(expr) = args.next() else { return self.unexpected("aggregation", "") };
+        let Some(expr) = args.next() else { return self.unexpected() };
         Ok(Expr::Aggregate(Box::new(Aggregate { op, expr, param, grouping, without, span })))
     }
 
     fn aggregate_modifier(&mut self) -> Parsed<Option<(bool, Vec<String>)>> {
-        let without = match self.token.kind {
+        let without = match self.look()?.kind {
             Kind::Keyword(Keyword::By) => false,
             Kind::Keyword(Keyword::Without) => true,
             _ => return Ok(None),
@@ -351,30 +363,34 @@ impl<'a> Parser<'a> {
     }
 
     fn grouping(&mut self) -> Parsed<Vec<String>> {
-        self.expect(Kind::LeftParen, "grouping opts", "\"(\"")?;
+        self.expect_within(("grouping opts", "\"(\""), Kind::LeftParen)?;
         let mut labels = Vec::new();
-        while self.token.kind != Kind::RightParen {
-            let token = self.token;
-            if token.kind == Kind::String {
-                let name = self.string()?;
-                if name.is_empty() {
-                    return self.fail(token.span, "invalid label name for grouping: \"\"");
-                }
-                labels.push(name);
-            } else if token.is_label_name() {
+        while self.look()?.kind != Kind::RightParen {
+            labels.push(self.within(("grouping opts", "label"), Self::grouping_label)?);
+            if self.look()?.kind == Kind::Comma {
                 self.advance()?;
-                labels.push(self.text(token).to_owned());
-            } else {
-                return self.unexpected("grouping opts", "label");
-            }
-            if self.token.kind == Kind::Comma {
-                self.advance()?;
-            } else if self.token.kind != Kind::RightParen {
-                return self.unexpected("grouping opts", "\",\" or \")\"");
+            } else if self.look()?.kind != Kind::RightParen {
+                return self.within(("grouping opts", "\",\" or \")\""), Self::unexpected);
             }
         }
         self.advance()?;
         Ok(labels)
+    }
+
+    fn grouping_label(&mut self) -> Parsed<String> {
+        let token = self.look()?;
+        if token.kind == Kind::String {
+            let name = self.string()?;
+            if name.is_empty() {
+                return self.fail(token.span, "invalid label name for grouping: \"\"");
+            }
+            return Ok(name);
+        }
+        if !token.is_label_name() {
+            return self.unexpected();
+        }
+        self.advance()?;
+        Ok(self.text(token).to_owned())
     }
 
     fn modifiers(&mut self) -> Parsed<(Matching, bool)> {
@@ -386,24 +402,24 @@ impl<'a> Parser<'a> {
             fill_left: None,
             fill_right: None,
         };
-        let return_bool = self.token.kind == Kind::Keyword(Keyword::Bool);
+        let return_bool = self.look()?.kind == Kind::Keyword(Keyword::Bool);
         if return_bool {
             self.advance()?;
         }
-        if let Kind::Keyword(word @ (Keyword::On | Keyword::Ignoring)) = self.token.kind {
+        if let Kind::Keyword(word @ (Keyword::On | Keyword::Ignoring)) = self.look()?.kind {
             self.advance()?;
             matching.on = word == Keyword::On;
             matching.labels = self.grouping()?;
-            if let Kind::Keyword(word @ (Keyword::GroupLeft | Keyword::GroupRight)) = self.token.kind {
+            if let Kind::Keyword(word @ (Keyword::GroupLeft | Keyword::GroupRight)) = self.look()?.kind {
                 self.advance()?;
                 matching.cardinality =
                     if word == Keyword::GroupLeft { Cardinality::ManyToOne } else { Cardinality::OneToMany };
-                if self.token.kind == Kind::LeftParen {
+                if self.look()?.kind == Kind::LeftParen {
                     matching.include = self.grouping()?;
                 }
             }
         }
-        match self.token.kind {
+        match self.look()?.kind {
             Kind::Keyword(Keyword::Fill) => {
                 let value = self.fill()?;
                 matching.fill_left = Some(value);
@@ -411,13 +427,13 @@ impl<'a> Parser<'a> {
             }
             Kind::Keyword(Keyword::FillLeft) => {
                 matching.fill_left = Some(self.fill()?);
-                if self.token.kind == Kind::Keyword(Keyword::FillRight) {
+                if self.look()?.kind == Kind::Keyword(Keyword::FillRight) {
                     matching.fill_right = Some(self.fill()?);
                 }
             }
             Kind::Keyword(Keyword::FillRight) => {
                 matching.fill_right = Some(self.fill()?);
-                if self.token.kind == Kind::Keyword(Keyword::FillLeft) {
+                if self.look()?.kind == Kind::Keyword(Keyword::FillLeft) {
                     matching.fill_left = Some(self.fill()?);
                 }
             }
@@ -428,36 +444,35 @@ impl<'a> Parser<'a> {
 
     fn fill(&mut self) -> Parsed<f64> {
         self.advance()?;
-        self.expect(Kind::LeftParen, "", "")?;
+        self.expect(Kind::LeftParen)?;
         let mut sign = 1.0;
-        if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.token.kind {
+        if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.look()?.kind {
             self.advance()?;
             sign = if op == BinaryOp::Sub { -1.0 } else { 1.0 };
         }
-        if !matches!(self.token.kind, Kind::Number | Kind::Duration) {
-            return self.unexpected("", "");
+        if !matches!(self.look()?.kind, Kind::Number | Kind::Duration) {
+            return self.unexpected();
         }
         let value = self.number()?.value * sign;
-        self.expect(Kind::RightParen, "", "")?;
+        self.expect(Kind::RightParen)?;
         Ok(value)
     }
 
     /// `[range]` or `[range:step]` behind an expression.
     fn window(&mut self, expr: Expr) -> Parsed<Expr> {
+        const RANGE: Context = ("subquery or range selector", "number, duration, step(), or range()");
+        const BEHIND_RANGE: Context = ("subquery or range", "\":\" or \"]\"");
+        const STEP: Context = ("subquery selector", "number, duration, step(), range(), or \"]\"");
+        const BEHIND_STEP: Context = ("subquery selector", "\"]\"");
         let open = self.advance()?;
-        if self.token.kind == Kind::Colon {
-            return self.fail(self.token.span, "unexpected colon before duration in duration expression");
-        }
-        let (range, range_expr) =
-            self.positive_duration("subquery or range selector", "number, duration, step(), or range()")?;
-        if self.token.kind == Kind::Colon {
+        let (range, range_expr) = self.within(RANGE, Self::positive_duration)?;
+        if self.look()?.kind == Kind::Colon {
             self.advance()?;
             let (mut step, mut step_expr) = (0, None);
-            if self.token.kind != Kind::RightBracket {
-                (step, step_expr) = self
-                    .positive_duration("subquery selector", "number, duration, step(), range(), or \"]\"")?;
+            if self.look()?.kind != Kind::RightBracket {
+                (step, step_expr) = self.within(STEP, Self::positive_duration)?;
             }
-            let close = self.expect(Kind::RightBracket, "subquery selector", "\"]\"")?;
+            let close = self.expect_within(BEHIND_STEP, Kind::RightBracket)?;
             self.height += 1;
             if self.height > MAX_DEPTH {
                 return self.fail(close.span, format!("subqueries nest deeper than {MAX_DEPTH} levels here"));
@@ -472,7 +487,7 @@ impl<'a> Parser<'a> {
                 end: close.span.end,
             })));
         }
-        let close = self.expect(Kind::RightBracket, "subquery or range", "\":\" or \"]\"")?;
+        let close = self.expect_within(BEHIND_RANGE, Kind::RightBracket)?;
         let span = open.span.to(close.span);
         match expr {
             Expr::Vector(vector) if vector.shift.offset != 0 => {
@@ -489,7 +504,8 @@ impl<'a> Parser<'a> {
     }
 
     fn offset(&mut self, mut expr: Expr) -> Parsed<Expr> {
-        let (offset, offset_expr) = self.offset_duration()?;
+        let context = ("offset", "number, duration, step(), or range()");
+        let (offset, offset_expr) = self.within(context, Self::offset_duration)?;
         let span = expr.span();
         let end = self.previous_end;
         let Some((shift, end_at)) = shift_mut(&mut expr) else {
@@ -509,34 +525,7 @@ impl<'a> Parser<'a> {
 
     fn at(&mut self, mut expr: Expr) -> Parsed<Expr> {
         let span = expr.span();
-        let at = match self.token.kind {
-            Kind::Keyword(word @ (Keyword::Start | Keyword::End)) => {
-                self.advance()?;
-                self.expect(Kind::LeftParen, "@", "timestamp")?;
-                self.expect(Kind::RightParen, "@", "timestamp")?;
-                if word == Keyword::Start { At::Start } else { At::End }
-            }
-            _ => {
-                let mut sign = 1.0;
-                if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.token.kind {
-                    self.advance()?;
-                    sign = if op == BinaryOp::Sub { -1.0 } else { 1.0 };
-                }
-                if !matches!(self.token.kind, Kind::Number | Kind::Duration) {
-                    return self.unexpected("@", "timestamp");
-                }
-                let seconds = self.number()?.value * sign;
-                if seconds.is_nan() || seconds.abs() >= i64::MAX as f64 {
-                    let shown = if seconds.is_finite() {
-                        format!("{seconds:.6}")
-                    } else {
-                        super::format_value(seconds)
-                    };
-                    return self.fail(span, format!("timestamp out of bounds for @ modifier: {shown}"));
-                }
-                At::Time((seconds * 1000.0).round() as i64)
-            }
-        };
+        let at = self.within(("@", "timestamp"), |parser| parser.at_time(span))?;
         let end = self.previous_end;
         let Some((shift, end_at)) = shift_mut(&mut expr) else {
             return self.fail(
@@ -550,6 +539,30 @@ impl<'a> Parser<'a> {
         shift.at = Some(at);
         *end_at = end;
         Ok(expr)
+    }
+
+    fn at_time(&mut self, span: Span) -> Parsed<At> {
+        if let Kind::Keyword(word @ (Keyword::Start | Keyword::End)) = self.look()?.kind {
+            self.advance()?;
+            self.expect(Kind::LeftParen)?;
+            self.expect(Kind::RightParen)?;
+            return Ok(if word == Keyword::Start { At::Start } else { At::End });
+        }
+        let mut sign = 1.0;
+        if let Kind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) = self.look()?.kind {
+            self.advance()?;
+            sign = if op == BinaryOp::Sub { -1.0 } else { 1.0 };
+        }
+        if !matches!(self.look()?.kind, Kind::Number | Kind::Duration) {
+            return self.unexpected();
+        }
+        let seconds = self.number()?.value * sign;
+        if seconds.is_nan() || seconds.abs() >= i64::MAX as f64 {
+            let shown =
+                if seconds.is_finite() { format!("{seconds:.6}") } else { super::format_value(seconds) };
+            return self.fail(span, format!("timestamp out of bounds for @ modifier: {shown}"));
+        }
+        Ok(At::Time((seconds * 1000.0).round() as i64))
     }
 
     fn edges(&mut self, mut expr: Expr, wanted: Edges, word: &str) -> Parsed<Expr> {
@@ -567,6 +580,43 @@ impl<'a> Parser<'a> {
         }
         *edges = wanted;
         Ok(expr)
+    }
+}
+
+/// What is wrong with a duration, in the words of Prometheus' `ParseDuration`.
+fn duration_mistake(text: &str) -> String {
+    let quote = |text: &str| plimsoll_model::quote::quote(text.as_bytes());
+    let mut rest = text;
+    while rest.starts_with(|c: char| c.is_ascii_digit()) {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
+        if !["ms", "s", "m", "h", "d", "w", "y", ""].contains(&&unit[..end]) {
+            return format!("unknown unit {} in duration {}", quote(&unit[..end]), quote(text));
+        }
+        if rest[..rest.len() - unit.len()].parse::<u64>().is_err() {
+            break;
+        }
+        rest = &unit[end..];
+        if rest.is_empty() && plimsoll_model::duration::parse_prometheus(text).is_ok() {
+            return "duration out of range".to_owned();
+        }
+    }
+    format!("not a valid duration string: {}", quote(text))
+}
+
+/// A sign before an expression; numbers take it in.
+fn signed(op: BinaryOp, start: usize, expr: Expr) -> Expr {
+    match (op, expr) {
+        (BinaryOp::Sub, Expr::Number(number)) => Expr::Number(Number {
+            value: -number.value,
+            span: Span { start, end: number.span.end },
+            ..number
+        }),
+        (_, Expr::Number(number)) => {
+            Expr::Number(Number { span: Span { start, end: number.span.end }, ..number })
+        }
+        (BinaryOp::Sub, expr) => Expr::Negate { expr: Box::new(expr), start },
+        (_, expr) => Expr::Plus { expr: Box::new(expr), start },
     }
 }
 

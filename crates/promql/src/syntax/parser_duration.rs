@@ -12,14 +12,7 @@ const LIMIT: f64 = i64::MAX as f64 / 1e9;
 
 impl Parser<'_> {
     /// A duration over zero: nanoseconds where it is a literal, else the expression.
-    pub(super) fn positive_duration(
-        &mut self,
-        context: &str,
-        expected: &str,
-    ) -> Parsed<(i64, Option<DurationExpr>)> {
-        if !self.starts_duration() {
-            return self.unexpected(context, expected);
-        }
+    pub(super) fn positive_duration(&mut self) -> Parsed<(i64, Option<DurationExpr>)> {
         match self.duration(0)? {
             DurationExpr::Literal(number) if number.value <= 0.0 => {
                 self.fail(number.span, "duration must be greater than 0")
@@ -31,26 +24,15 @@ impl Parser<'_> {
 
     /// What follows `offset`: a literal binds at once, so that `x offset 1m * 2` is a product of samples.
     pub(super) fn offset_duration(&mut self) -> Parsed<(i64, Option<DurationExpr>)> {
-        if !self.starts_duration() {
-            return self.unexpected("offset", "number, duration, step(), or range()");
-        }
-        let expr =
-            if self.token.kind == Kind::LeftParen { self.duration(0)? } else { self.duration_operand(true)? };
+        let expr = if self.look()?.kind == Kind::LeftParen {
+            self.duration(0)?
+        } else {
+            self.duration_operand(true)?
+        };
         match expr {
             DurationExpr::Literal(number) => Ok((nanoseconds(number.value), None)),
             expr => Ok((0, Some(expr))),
         }
-    }
-
-    fn starts_duration(&self) -> bool {
-        matches!(
-            self.token.kind,
-            Kind::Number
-                | Kind::Duration
-                | Kind::LeftParen
-                | Kind::Binary(BinaryOp::Add | BinaryOp::Sub)
-                | Kind::Keyword(Keyword::Step | Keyword::Range | Keyword::MaxOf | Keyword::MinOf)
-        )
     }
 
     fn duration(&mut self, minimum: u8) -> Parsed<DurationExpr> {
@@ -63,7 +45,7 @@ impl Parser<'_> {
                 | BinaryOp::Div
                 | BinaryOp::Mod
                 | BinaryOp::Pow),
-            ) = parser.token.kind
+            ) = parser.look()?.kind
             {
                 let precedence = op.precedence();
                 if precedence <= minimum {
@@ -85,7 +67,7 @@ impl Parser<'_> {
     }
 
     fn duration_operand(&mut self, alone: bool) -> Parsed<DurationExpr> {
-        let token = self.token;
+        let token = self.look()?;
         match token.kind {
             Kind::Number | Kind::Duration => {
                 let number = self.number()?;
@@ -95,7 +77,7 @@ impl Parser<'_> {
                 self.advance()?;
                 let start = token.span.start;
                 let operand = if alone {
-                    if self.token.kind == Kind::LeftParen {
+                    if self.look()?.kind == Kind::LeftParen {
                         self.nested(Self::duration_paren)?
                     } else {
                         self.nested(|parser| parser.duration_operand(true))?
@@ -118,18 +100,18 @@ impl Parser<'_> {
             }
             Kind::Keyword(word @ (Keyword::Step | Keyword::Range)) => {
                 self.advance()?;
-                self.expect(Kind::LeftParen, "", "")?;
-                let close = self.expect(Kind::RightParen, "", "")?;
+                self.expect(Kind::LeftParen)?;
+                let close = self.expect(Kind::RightParen)?;
                 let span = token.span.to(close.span);
                 Ok(if word == Keyword::Step { DurationExpr::Step(span) } else { DurationExpr::Range(span) })
             }
             Kind::Keyword(word @ (Keyword::MaxOf | Keyword::MinOf)) => {
                 self.advance()?;
-                self.expect(Kind::LeftParen, "", "")?;
+                self.expect(Kind::LeftParen)?;
                 let lhs = Box::new(self.duration(0)?);
-                self.expect(Kind::Comma, "", "")?;
+                self.expect(Kind::Comma)?;
                 let rhs = Box::new(self.duration(0)?);
-                let close = self.expect(Kind::RightParen, "", "")?;
+                let close = self.expect(Kind::RightParen)?;
                 let span = token.span.to(close.span);
                 Ok(if word == Keyword::MaxOf {
                     DurationExpr::Max(lhs, rhs, span)
@@ -138,14 +120,14 @@ impl Parser<'_> {
                 })
             }
             Kind::LeftParen => self.nested(Self::duration_paren),
-            _ => self.unexpected("", ""),
+            _ => self.unexpected(),
         }
     }
 
     fn duration_paren(&mut self) -> Parsed<DurationExpr> {
         let open = self.advance()?;
         let inner = self.duration(0)?;
-        let close = self.expect(Kind::RightParen, "", "")?;
+        let close = self.expect(Kind::RightParen)?;
         Ok(match inner {
             literal @ (DurationExpr::Literal(_) | DurationExpr::Paren(..)) => literal,
             inner => DurationExpr::Paren(Box::new(inner), open.span.to(close.span)),

@@ -12,9 +12,10 @@ use super::token::{Kind, Token};
 
 impl Parser<'_> {
     pub(super) fn selector(&mut self, name: Option<Token>) -> Parsed<Expr> {
-        let start = name.map_or(self.token.span.start, |token| token.span.start);
+        let next = self.look()?;
+        let start = name.map_or(next.span.start, |token| token.span.start);
         let mut matchers = Vec::new();
-        if self.token.kind == Kind::LeftBrace {
+        if next.kind == Kind::LeftBrace {
             self.advance()?;
             self.matchers(&mut matchers)?;
         }
@@ -35,47 +36,42 @@ impl Parser<'_> {
     }
 
     fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Parsed<()> {
-        let context = "label matching";
-        while self.token.kind != Kind::RightBrace {
-            let token = self.token;
-            let (label, quoted) = match token.kind {
-                Kind::Identifier => {
-                    self.advance()?;
-                    (self.text(token).to_owned(), false)
-                }
-                Kind::String => (self.string()?, true),
-                _ => return self.unexpected(context, "identifier or \"}\""),
-            };
-            let op = match self.token.kind {
-                Kind::Equal => Some(MatchOp::Equal),
-                Kind::Binary(BinaryOp::Ne) => Some(MatchOp::NotEqual),
-                Kind::EqualRegex => Some(MatchOp::Regex),
-                Kind::NotRegex => Some(MatchOp::NotRegex),
-                _ => None,
-            };
-            match op {
-                Some(op) => {
-                    self.advance()?;
-                    if self.token.kind != Kind::String {
-                        return self.unexpected(context, "string");
-                    }
-                    let value = self.string()?;
-                    let span = Span { start: token.span.start, end: self.previous_end };
-                    match Matcher::new(&label, op, &value) {
-                        Ok(matcher) => matchers.push(matcher),
-                        Err(error) => return self.fail(span, error.to_string()),
-                    }
-                }
-                None if quoted => matchers.push(Matcher::equal(METRIC_NAME, &label)),
-                None => return self.unexpected(context, "label matching operator"),
-            }
-            if self.token.kind == Kind::Comma {
+        while self.look()?.kind != Kind::RightBrace {
+            matchers.push(self.matcher()?);
+            if self.look()?.kind == Kind::Comma {
                 self.advance()?;
-            } else if self.token.kind != Kind::RightBrace {
-                return self.unexpected(context, "\",\" or \"}\"");
+            } else if self.look()?.kind != Kind::RightBrace {
+                return self.within(("label matching", "\",\" or \"}\""), Self::unexpected);
             }
         }
         self.advance()?;
         Ok(())
+    }
+
+    fn matcher(&mut self) -> Parsed<Matcher> {
+        let token = self.look()?;
+        let (label, quoted) = match token.kind {
+            Kind::Identifier => {
+                self.advance()?;
+                (self.text(token).to_owned(), false)
+            }
+            Kind::String => (self.string()?, true),
+            _ => return self.within(("label matching", "identifier or \"}\""), Self::unexpected),
+        };
+        let op = match self.look()?.kind {
+            Kind::Equal => MatchOp::Equal,
+            Kind::Binary(BinaryOp::Ne) => MatchOp::NotEqual,
+            Kind::EqualRegex => MatchOp::Regex,
+            Kind::NotRegex => MatchOp::NotRegex,
+            _ if quoted => return Ok(Matcher::equal(METRIC_NAME, &label)),
+            _ => return self.within(("label matching", "label matching operator"), Self::unexpected),
+        };
+        self.advance()?;
+        if self.look()?.kind != Kind::String {
+            return self.within(("label matching", "string"), Self::unexpected);
+        }
+        let value = self.string()?;
+        let span = Span { start: token.span.start, end: self.previous_end };
+        Matcher::new(&label, op, &value).or_else(|error| self.fail(span, error.to_string()))
     }
 }

@@ -269,10 +269,25 @@ impl Token {
         }
     }
 
+    /// Whether an expression can begin with it.
+    pub fn starts_expression(self) -> bool {
+        let other = matches!(
+            self.kind,
+            Kind::Number
+                | Kind::Duration
+                | Kind::String
+                | Kind::LeftParen
+                | Kind::LeftBrace
+                | Kind::Binary(BinaryOp::Add | BinaryOp::Sub)
+        );
+        other || self.is_metric_name()
+    }
+
     /// Whether the word can name a label where labels are listed.
     pub fn is_label_name(self) -> bool {
         match self.kind {
-            Kind::Identifier | Kind::MetricIdentifier | Kind::Aggregate(_) | Kind::Keyword(_) => true,
+            Kind::Keyword(word) => word != Keyword::Without,
+            Kind::Identifier | Kind::MetricIdentifier | Kind::Aggregate(_) => true,
             Kind::Binary(op) => op.is_set() || op == BinaryOp::Atan2,
             _ => false,
         }
