@@ -7,6 +7,7 @@ mod bench;
 mod bench_tsdb;
 mod demo;
 mod hpa;
+mod promql_diff;
 mod promqltest;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Task {
     Bench(bench::Bench),
     /// Run test files of PromQL in Prometheus' test language.
     Promqltest(promqltest::Options),
+    /// Compare the query engine with Prometheus' own, over made-up queries and series.
+    PromqlDiff(promql_diff::Options),
     /// Check decisions against recorded turns of the real HPA controller.
     HpaCases(hpa::Cases),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Bench(bench) => bench::run(&bench),
         Task::Promqltest(options) => promqltest::run(&options),
+        Task::PromqlDiff(options) => promql_diff::run(&options),
         Task::HpaCases(options) => hpa::cases(&options),
     };
     result.unwrap_or_else(|error| {

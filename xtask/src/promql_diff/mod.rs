@@ -1,0 +1,226 @@
+//! `cargo xtask promql-diff`: made-up queries over made-up series, answered by Prometheus' own engine and by ours.
+//!
+//! Not a test of stores: both engines read the same samples from memory.
+//!
+//! **Invariant:** the same seed asks the same questions; the last line counts every comparison as equal, explained or
+//! differing, and the exit code tells whether anything differed.
+
+mod answer;
+mod broken;
+mod compare;
+mod data;
+mod explained;
+mod oracle;
+mod query;
+mod random;
+mod shrink;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use plimsoll_promql::eval::When;
+use plimsoll_promql::promqltest::MemorySource;
+use tokio::time::Instant;
+
+use answer::{Answer, everything, ours};
+use compare::Difference;
+use data::Data;
+use explained::Explanation;
+use oracle::Oracle;
+use random::Random;
+
+/// Queries over one set of series.
+const QUERIES: usize = 60;
+
+/// What to compare.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// How many queries to compare.
+    #[arg(long, default_value_t = 10_000)]
+    count: usize,
+    /// Seed of the queries and the series.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many differing queries to shrink and show.
+    #[arg(long, default_value_t = 10)]
+    show: usize,
+    /// Only the queries over this set of series, counted from 0.
+    #[arg(long)]
+    only: Option<u64>,
+    /// Folder into which the shrunk differences are written as test files.
+    #[arg(long, value_name = "FOLDER")]
+    write: Option<PathBuf>,
+    /// Another program instead of the one that `e2e/build` makes, for example around another version of Prometheus.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// A query, its time (absent where it is only read), and its series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Case {
+    data: Data,
+    query: String,
+    when: Option<When>,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub compared: usize,
+    pub refused: usize,
+    pub explained: BTreeMap<&'static str, usize>,
+    pub differing: Vec<(Case, Difference)>,
+    pub kinds: BTreeMap<String, usize>,
+}
+
+/// Compares, shrinks what differs, and says what was found.
+///
+/// # Errors
+/// The program around Prometheus' engine is not built, or ended.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let started = Instant::now();
+    let mut oracle = Oracle::start(&options.program.clone().unwrap_or_else(oracle::program))?;
+    let tally = compare_many(&mut oracle, options.count, options.seed, options.only)?;
+    let seconds = started.elapsed().as_secs_f64();
+    for (case, found) in tally.differing.iter().take(options.show) {
+        let (case, found) = shrink::shrink(&mut oracle, case, found)?;
+        println!("{}", shrink::report(&case, &found));
+        if let Some(folder) = &options.write {
+            shrink::write(folder, &mut oracle, &case)?;
+        }
+    }
+    for (kind, count) in &tally.kinds {
+        println!("{count} differing: {kind}");
+    }
+    for (reason, count) in &tally.explained {
+        println!("{count} explained: {reason}");
+    }
+    let explained: usize = tally.explained.values().sum();
+    println!(
+        "{} compared (seed {}; {} refused by both) in {seconds:.0} s: {} equal, {explained} explained, {} differ",
+        tally.compared,
+        options.seed,
+        tally.refused,
+        tally.compared - explained - tally.differing.len(),
+        tally.differing.len()
+    );
+    Ok(if tally.differing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cases(seed: u64, stream: u64, count: usize) -> (Data, Vec<Case>) {
+    let mut random = Random::new(seed, stream);
+    let data = data::generate(&mut random);
+    let mut cases = Vec::with_capacity(count);
+    for _ in 0..count {
+        let asked = query::generate(&mut random, data.end());
+        let spoiled = random.chance(15);
+        let query = if spoiled { broken::spoil(&mut random, &asked.query) } else { asked.query };
+        cases.push(Case { data: data.clone(), query, when: Some(asked.when) });
+    }
+    (data, cases)
+}
+
+pub(crate) fn compare_many(oracle: &mut Oracle, count: usize, seed: u64, only: Option<u64>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut stream = only.unwrap_or(0);
+    while tally.compared < count {
+        let (data, cases) = cases(seed, stream, QUERIES.min(count - tally.compared));
+        let source =
+            MemorySource::loaded(&data.text()).map_err(|error| anyhow!("{error}\n{}", data.text()))?;
+        oracle.load(&everything(&source))?;
+        for case in &cases {
+            oracle.ask(&case.query, case.when)?;
+        }
+        oracle.flush()?;
+        let mut again = Vec::new();
+        for case in cases {
+            let got = ours(&source, &case.query, case.when);
+            let wanted = oracle.answer()?;
+            tally.compared += 1;
+            tally.refused += usize::from(wanted.refused.is_some() && got.refused.is_some());
+            match judge(&case, &wanted, &got) {
+                Verdict::Equal => {}
+                Verdict::Differs(_) => again.push((case, got)),
+                Verdict::Explained(explanation) => {
+                    *tally.explained.entry(explanation.reason).or_default() += 1;
+                }
+            }
+        }
+        for (case, got) in again {
+            match judge_again(oracle, &case, &got)? {
+                Verdict::Equal => *tally.explained.entry(SEVERAL_ANSWERS).or_default() += 1,
+                Verdict::Explained(explanation) => {
+                    *tally.explained.entry(explanation.reason).or_default() += 1;
+                }
+                Verdict::Differs(found) => {
+                    *tally.kinds.entry(format!("{:?}", found.what)).or_default() += 1;
+                    tally.differing.push((case, found));
+                }
+            }
+        }
+        stream += 1;
+        if only.is_some() {
+            break;
+        }
+    }
+    Ok(tally)
+}
+
+/// Upstream walks over Go maps between the steps of a range query, and whenever it counts values. What depends on the
+/// order of series is then different each time: which of equals `limitk` keeps, which duplicate an error names, the last
+/// bit of a sum. One of its answers must be ours.
+const SEVERAL_ANSWERS: &str = "asked again, upstream itself answers in several ways, of which one is ours";
+const ASK_AGAIN: usize = 40;
+
+/// Asks upstream about the loaded series again and again, until it answers as we do.
+fn judge_again(oracle: &mut Oracle, case: &Case, got: &Answer) -> Result<Verdict> {
+    for _ in 0..ASK_AGAIN {
+        oracle.ask(&case.query, case.when)?;
+    }
+    oracle.flush()?;
+    let mut last = Verdict::Equal;
+    let mut found = None;
+    for _ in 0..ASK_AGAIN {
+        last = judge(case, &oracle.answer()?, got);
+        if !matches!(last, Verdict::Differs(_)) {
+            found = Some(Verdict::Equal);
+        }
+    }
+    Ok(found.unwrap_or(last))
+}
+
+enum Verdict {
+    Equal,
+    Explained(&'static Explanation),
+    Differs(Difference),
+}
+
+fn judge(case: &Case, wanted: &Answer, got: &Answer) -> Verdict {
+    let Some(found) = compare::difference(
+        wanted,
+        got,
+        explained::precision(&case.query),
+        explained::has_order(&case.query),
+    ) else {
+        return Verdict::Equal;
+    };
+    match explained::explain(case, wanted, got, &found) {
+        Some(explanation) => Verdict::Explained(explanation),
+        None => Verdict::Differs(found),
+    }
+}
+
+/// Asks both about one case.
+fn ask_both(oracle: &mut Oracle, case: &Case) -> Result<Verdict> {
+    let source = MemorySource::loaded(&case.data.text()).map_err(|error| anyhow!(error))?;
+    oracle.load(&everything(&source))?;
+    oracle.ask(&case.query, case.when)?;
+    oracle.flush()?;
+    let got = ours(&source, &case.query, case.when);
+    match judge(case, &oracle.answer()?, &got) {
+        Verdict::Differs(_) => judge_again(oracle, case, &got),
+        verdict => Ok(verdict),
+    }
+}
