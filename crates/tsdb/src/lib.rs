@@ -144,6 +144,8 @@
 mod bits;
 mod block;
 mod directory;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod row;
 mod scrape;
 mod sealed;

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::row::{Row, SHARED};
 use crate::segment::{Segment, SegmentBuilder, hash_labels, same_labels};
+use crate::store::Shared;
 use crate::symbols::Interner;
 use crate::target::{State, Target};
 use crate::value::{ABSENT, HISTOGRAM, STALE, is_absent, number};
@@ -108,6 +109,7 @@ struct NewSeries {
 /// A scrape being written. Holds the target's write lock.
 #[derive(Debug)]
 pub struct Scrape<'w> {
+    shared: &'w Shared,
     target: &'w Target,
     state: MutexGuard<'w, State>,
     at: i64,
@@ -122,9 +124,15 @@ pub struct Scrape<'w> {
 }
 
 impl<'w> Scrape<'w> {
-    pub(crate) fn begin(target: &'w Target, state: MutexGuard<'w, State>, at: i64) -> Self {
+    pub(crate) fn begin(
+        shared: &'w Shared,
+        target: &'w Target,
+        state: MutexGuard<'w, State>,
+        at: i64,
+    ) -> Self {
         let values = state.view.next_row(state.born.len());
         Self {
+            shared,
             target,
             state,
             at,
@@ -187,14 +195,14 @@ impl<'w> Scrape<'w> {
             }
             last = Some(name);
         }
-        let limit = self.target.shared.options.max_series_per_target;
+        let limit = self.shared.options.max_series_per_target;
         if self.state.born.len() - self.state.free.len() >= limit
             || self.new.interner.text_len() > MAX_NEW_TEXT
         {
             return Err(SeriesError::TooMany { limit });
         }
-        if self.target.shared.refuses_series() {
-            return Err(SeriesError::OverBudget { budget: self.target.shared.options.memory_budget });
+        if self.shared.refuses_series() {
+            return Err(SeriesError::OverBudget { budget: self.shared.options.memory_budget });
         }
         self.state.serial = self.state.serial.wrapping_add(1);
         let serial = self.state.serial;
@@ -303,7 +311,7 @@ impl<'w> Scrape<'w> {
         );
         let late = std::mem::take(&mut self.late);
         let metadata = std::mem::take(&mut self.metadata);
-        self.state.append(self.target, row, segment, late, metadata);
+        self.state.append(self.shared, self.target, row, segment, late, metadata);
         done
     }
 
@@ -361,7 +369,7 @@ impl<'w> Scrape<'w> {
     }
 
     fn set_late(&mut self, slot: u32, time: i64, value: f64) -> Result<(), SampleError> {
-        let options = &self.target.shared.options;
+        let options = &self.shared.options;
         let value = number(value);
         // What the series has at this time already, in this scrape or before.
         let mut present = None;

@@ -168,7 +168,7 @@ impl Store {
         if target.claimed.swap(true, Ordering::Acquire) {
             return Err(WriterError::Claimed { key: key.to_owned() });
         }
-        Ok(Writer { target })
+        Ok(Writer { target, shared: Arc::clone(&self.shared) })
     }
 
     fn keys(&self) -> MutexGuard<'_, BTreeMap<String, u32>> {
@@ -189,7 +189,7 @@ impl Store {
         }
         let free = directory.targets.iter().position(Option::is_none);
         let id = free.unwrap_or(directory.targets.len()) as u32;
-        let target = Arc::new(Target::new(key.to_owned(), id, Arc::clone(&self.shared)));
+        let target = Arc::new(Target::new(key.to_owned(), id));
         self.shared.change_directory(|directory| {
             let mut targets = Vec::clone(&directory.targets);
             match targets.get_mut(id as usize) {
@@ -227,7 +227,8 @@ impl Store {
         let mut done = Maintained::default();
         let horizon = now.saturating_sub(self.shared.options.retention);
         let targets = self.targets();
-        let empty: Vec<&Arc<Target>> = targets.iter().filter(|target| target.expire(horizon)).collect();
+        let empty: Vec<&Arc<Target>> =
+            targets.iter().filter(|target| target.expire(&self.shared, horizon)).collect();
         if !empty.is_empty() {
             done.removed_targets = self.remove(&empty);
         }
@@ -239,7 +240,7 @@ impl Store {
             .collect();
         while self.bytes() > budget {
             let Some(Reverse((_, at))) = oldest.pop() else { break };
-            targets[at].evict();
+            targets[at].evict(&self.shared);
             done.evicted += 1;
             if let Some(next) = targets[at].oldest() {
                 oldest.push(Reverse((next, at)));
@@ -277,5 +278,23 @@ impl Store {
             directory.forget_gone();
         });
         gone.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_store_gives_back_its_memory() {
+        let store = Store::new(Options::default()).unwrap();
+        let mut writer = store.writer("a").unwrap();
+        let mut scrape = writer.begin(1).unwrap();
+        let series = scrape.series([("__name__", "m")].into_iter()).unwrap();
+        scrape.set(series, 1.0).unwrap();
+        scrape.commit();
+        let (shared, target) = (Arc::downgrade(&store.shared), Arc::downgrade(&writer.target));
+        drop((store, writer));
+        assert!(shared.upgrade().is_none() && target.upgrade().is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! A target is what is scraped, what goes stale, and what vanishes as a whole when its pod does. So it has its own slots, its own index
 //! and its own blocks, and scrapes of different targets never wait for each other.
 //!
+//! **Invariant:** a target does not know its store: the store holds it through the directory, and whoever writes passes what the targets share.
 //! **Invariant:** `State` changes under its lock only, and readers never take that lock.
 
 use std::collections::BTreeMap;
@@ -30,7 +31,6 @@ pub(crate) struct Target {
     pub key: String,
     pub id: u32,
     pub view: ArcSwap<View>,
-    pub shared: Arc<Shared>,
     state: Mutex<State>,
     pub claimed: AtomicBool,
     bytes: AtomicUsize,
@@ -67,12 +67,11 @@ pub enum BeginError {
 }
 
 impl Target {
-    pub(crate) fn new(key: String, id: u32, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(key: String, id: u32) -> Self {
         Self {
             key,
             id,
             view: ArcSwap::default(),
-            shared,
             state: Mutex::default(),
             claimed: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
@@ -91,16 +90,16 @@ impl Target {
 
     /// Makes `view` the current one. When its index is not the one before, it becomes a new generation: readers of an older one will not
     /// see the rows that came with it.
-    fn publish(&self, state: &mut State, mut view: View, index_changed: bool) {
+    fn publish(&self, shared: &Shared, state: &mut State, mut view: View, index_changed: bool) {
         let bytes = size_of::<Self>()
             + view.bytes()
             + (state.born.capacity() + state.free.capacity()) * 4
             + state.last_times.as_ref().map_or(0, |times| times.capacity() * 8);
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
-        self.shared.bytes.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
-        let turn = index_changed.then(|| self.shared.next_generation());
+        shared.bytes.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        let turn = index_changed.then(|| shared.next_generation());
         if turn.is_some() {
-            view.generation = self.shared.generation.load(Ordering::Relaxed) + 1;
+            view.generation = shared.generation.load(Ordering::Relaxed) + 1;
         }
         let generation = view.generation;
         // A row that is new is not shared yet; one that is shared has its generation.
@@ -110,20 +109,20 @@ impl Target {
         state.view = Arc::new(view);
         self.view.store(Arc::clone(&state.view));
         if turn.is_some() {
-            self.shared.generation.store(generation, Ordering::Release);
+            shared.generation.store(generation, Ordering::Release);
         }
     }
 
     /// Tells the directory of labels that are new.
-    fn list_labels(&self, state: &mut State, hashes: &[u64]) {
+    fn list_labels(&self, shared: &Shared, state: &mut State, hashes: &[u64]) {
         if !hashes.is_empty() {
             state.listed += hashes.len();
-            self.shared.change_directory(|directory| directory.add(self.id, hashes.iter().copied()));
+            shared.change_directory(|directory| directory.add(self.id, hashes.iter().copied()));
         }
     }
 
     /// Takes over what a snapshot holds.
-    pub(crate) fn restore(&self, mut view: View, slots: usize) {
+    pub(crate) fn restore(&self, shared: &Shared, mut view: View, slots: usize) {
         let state = &mut *self.lock();
         state.born = vec![0; slots];
         state.serial = 0;
@@ -135,12 +134,12 @@ impl Target {
         state.last_times = explicit.then(|| vec![i64::MIN; slots]);
         state.find_free(&view);
         view.index_bytes = view.segments.iter().map(|segment| segment.bytes()).sum();
-        self.list_labels(state, &label_hashes(&view));
-        self.publish(state, view, true);
+        self.list_labels(shared, state, &label_hashes(&view));
+        self.publish(shared, state, view, true);
     }
 
     /// Drops what is older than `horizon`. Returns whether the target is empty.
-    pub(crate) fn expire(&self, horizon: i64) -> bool {
+    pub(crate) fn expire(&self, shared: &Shared, horizon: i64) -> bool {
         let state = &mut *self.lock();
         let view = &state.view;
         let due = view.sealed.first().is_some_and(|sealed| sealed.span.1 < horizon)
@@ -149,8 +148,8 @@ impl Target {
         if due {
             let mut next = view.copy();
             state.drop_before(&mut next, horizon, 0);
-            let changed = state.reclaim(self, &mut next);
-            self.publish(state, next, changed);
+            let changed = state.reclaim(shared, self, &mut next);
+            self.publish(shared, state, next, changed);
         }
         state.view.rows.is_empty() && state.view.sealed.is_empty() && state.view.late.is_empty()
     }
@@ -163,7 +162,7 @@ impl Target {
     }
 
     /// Drops the oldest block, or the oldest row when there is no block and more than two rows.
-    pub(crate) fn evict(&self) {
+    pub(crate) fn evict(&self, shared: &Shared) {
         let state = &mut *self.lock();
         let mut next = state.view.copy();
         if next.sealed.is_empty() {
@@ -173,8 +172,8 @@ impl Target {
         } else {
             next.sealed = next.sealed.iter().skip(1).cloned().collect();
         }
-        let changed = state.reclaim(self, &mut next);
-        self.publish(state, next, changed);
+        let changed = state.reclaim(shared, self, &mut next);
+        self.publish(shared, state, next, changed);
     }
 }
 
@@ -186,13 +185,14 @@ impl State {
     /// Adds a scrape and publishes it.
     pub(crate) fn append(
         &mut self,
+        shared: &Shared,
         target: &Target,
         row: Row,
         segment: Option<Segment>,
         late: HashMap<(u32, i64), f64>,
         metadata: Vec<(String, Metadata)>,
     ) {
-        let options = &target.shared.options;
+        let options = &shared.options;
         let mut next = self.view.copy();
         let mut index_changed = segment.is_some();
         let at = row.at;
@@ -202,7 +202,7 @@ impl State {
             let fresh = |name: &str, value: &str| !old.iter().any(|segment| segment.has_label(name, value));
             let labels = segment.label_hashes().filter(|(_, name, value)| fresh(name, value));
             let labels: Vec<u64> = labels.map(|(hash, ..)| hash).collect();
-            target.list_labels(self, &labels);
+            target.list_labels(shared, self, &labels);
             next.segments = merged(&next.segments, segment);
             next.index_bytes = next.segments.iter().map(|segment| segment.bytes()).sum();
         }
@@ -223,10 +223,10 @@ impl State {
             changed = true;
         }
         if changed {
-            index_changed |= self.reclaim(target, &mut next);
+            index_changed |= self.reclaim(shared, target, &mut next);
         }
         self.late_held = next.late.values().map(|late| late.len()).sum();
-        target.publish(self, next, index_changed);
+        target.publish(shared, self, next, index_changed);
     }
 
     /// Drops runs, rows and late samples that end before `horizon`, but keeps the last `keep` rows: the next scrape needs one to
@@ -258,7 +258,7 @@ impl State {
 
     /// Takes series without samples out of the index once they are a quarter of a segment, and frees their slots. Says whether the
     /// index changed.
-    fn reclaim(&mut self, target: &Target, next: &mut View) -> bool {
+    fn reclaim(&mut self, shared: &Shared, target: &Target, next: &mut View) -> bool {
         let alive = next.alive(self.born.len());
         let keep = |slot: u32| alive.get(slot as usize).copied().unwrap_or(false);
         let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(next.segments.len());
@@ -285,7 +285,7 @@ impl State {
         let labels = label_hashes(next);
         if self.listed > 2 * labels.len() + 1024 {
             self.listed = labels.len();
-            target.shared.change_directory(|directory| directory.replace(target.id, labels.into_iter()));
+            shared.change_directory(|directory| directory.replace(target.id, labels.into_iter()));
         }
         true
     }
@@ -362,6 +362,7 @@ fn with_late(old: &crate::view::Late, new: HashMap<(u32, i64), f64>) -> crate::v
 #[derive(Debug)]
 pub struct Writer {
     pub(crate) target: Arc<Target>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Writer {
@@ -378,7 +379,7 @@ impl Writer {
         if let Some(last) = state.view.last_at().filter(|last| *last >= at) {
             return Err(BeginError::NotAfter { at, last });
         }
-        Ok(Scrape::begin(&self.target, state, at))
+        Ok(Scrape::begin(&self.shared, &self.target, state, at))
     }
 
     /// How many series the target has.

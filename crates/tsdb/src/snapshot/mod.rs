@@ -79,3 +79,22 @@ pub enum LoadError {
     #[error("the store's options cannot be used")]
     Options(#[from] crate::OptionsError),
 }
+
+/// A snapshot of one part with these contents and all the right checksums.
+#[cfg(fuzzing)]
+pub(crate) fn around(part: &[u8]) -> Vec<u8> {
+    let sum = crc::crc32(part).to_le_bytes();
+    let length = (part.len() as u64).to_le_bytes();
+    let version = VERSION.to_le_bytes();
+    let (last, parts) = (u64::MAX.to_le_bytes(), 1u64.to_le_bytes());
+    [&MAGIC[..], &version, &length, part, &sum, &last, &END, &parts, &crc::crc32(&sum).to_le_bytes()].concat()
+}
+
+/// The contents of the first part of a store's snapshot.
+#[cfg(fuzzing)]
+pub(crate) fn part(store: &crate::Store) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let contents = store.save(&mut bytes).expect("memory can be written to");
+    let head = MAGIC.len() + 4 + 8;
+    bytes[head..contents.bytes as usize - (4 + 8 + END.len() + 8 + 4)].to_vec()
+}

@@ -87,7 +87,7 @@ impl Store {
             if target.view.load().series() > 0 || target.view.load().last_at().is_some() {
                 return Err(invalid("the target occurs twice"));
             }
-            target.restore(view, slots);
+            target.restore(&store.shared, view, slots);
         }
         done.bytes = source.bytes;
         Ok((store, done))
