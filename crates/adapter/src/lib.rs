@@ -15,7 +15,6 @@ pub mod config;
 pub mod flight;
 pub mod mapper;
 pub mod prometheus;
-pub mod regexp;
 pub mod relist;
 pub mod report;
 pub mod rules;

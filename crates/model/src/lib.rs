@@ -1,4 +1,4 @@
-//! Plain types that every crate shares: quantities, durations, label selectors, and series with their labels,
+//! Plain types that every crate shares: quantities, durations, label selectors, Go's quoting and regular expressions, and series with their labels,
 //! matchers and histograms.
 //!
 //! Nothing here does I/O, starts a task or reads a clock.
@@ -11,5 +11,6 @@ pub mod labels;
 pub mod matcher;
 pub mod quantity;
 pub mod quote;
+pub mod regexp;
 pub mod selector;
 pub mod series;

@@ -6,12 +6,8 @@
 
 use std::fmt;
 
+use crate::regexp::{GoRegexp, MAX_PATTERN, RegexpError};
 use crate::{labels, quote};
-
-/// Longest pattern that is compiled, in bytes.
-pub const MAX_PATTERN: usize = 16 * 1024;
-/// Most memory that one compiled pattern may take, in bytes.
-const MAX_COMPILED: usize = 4 << 20;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,31 +50,13 @@ enum Test {
     Literal,
     /// A pattern that is a list of literals: `a|b|c`.
     OneOf(Box<[Box<str>]>),
-    Regex(regex::Regex),
+    Regex(GoRegexp),
 }
 
-/// Why a matcher cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum MatcherError {
-    /// The pattern is no regular expression.
-    #[error("error parsing regexp: {problem} in {pattern:?}")]
-    Pattern {
-        /// The pattern as given.
-        pattern: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The pattern is longer, or grows larger, than a matcher may be.
-    #[error(
-        "regular expression {pattern:?}… is too large ({what}); match fewer alternatives, or a common prefix of them"
-    )]
-    TooLarge {
-        /// The first characters of the pattern.
-        pattern: String,
-        /// The bound that it passes.
-        what: String,
-    },
-}
+/// Why a matcher cannot be built: its pattern is no regular expression, or too large a one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct MatcherError(#[from] RegexpError);
 
 impl Matcher {
     /// Compiles a matcher.
@@ -164,53 +142,14 @@ impl fmt::Display for Matcher {
 }
 
 fn compile(pattern: &str) -> Result<Test, MatcherError> {
-    let start = || pattern.chars().take(40).collect::<String>();
-    if pattern.len() > MAX_PATTERN {
-        let what = format!("{} bytes, at most {MAX_PATTERN} are read", pattern.len());
-        return Err(MatcherError::TooLarge { pattern: start(), what });
-    }
     let plain = |text: &str| !text.bytes().any(|byte| br"\.+*?()|[]{}^$".contains(&byte));
-    if plain(pattern) {
+    if pattern.len() <= MAX_PATTERN && plain(pattern) {
         return Ok(Test::Literal);
     }
-    if pattern.split('|').all(plain) {
+    if pattern.len() <= MAX_PATTERN && pattern.split('|').all(plain) {
         return Ok(Test::OneOf(pattern.split('|').map(Into::into).collect()));
     }
-    // Compiled on its own first: wrapped, an unbalanced `a)(b` would become balanced.
-    regex_syntax_check(pattern)?;
-    regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
-        .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
-        .build()
-        .map(Test::Regex)
-        .map_err(|error| failure(pattern, &error))
-}
-
-fn regex_syntax_check(pattern: &str) -> Result<(), MatcherError> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(MAX_COMPILED)
-        .build()
-        .map(drop)
-        .map_err(|error| failure(pattern, &error))
-}
-
-fn failure(pattern: &str, error: &regex::Error) -> MatcherError {
-    match error {
-        regex::Error::CompiledTooBig(limit) => MatcherError::TooLarge {
-            pattern: pattern.chars().take(40).collect(),
-            what: format!("compiled it takes more than {limit} bytes"),
-        },
-        error => MatcherError::Pattern {
-            pattern: pattern.to_owned(),
-            problem: error
-                .to_string()
-                .lines()
-                .last()
-                .unwrap_or("syntax")
-                .trim_start_matches("error: ")
-                .to_owned(),
-        },
-    }
+    Ok(Test::Regex(GoRegexp::whole(pattern)?))
 }
 
 #[cfg(test)]
@@ -245,8 +184,24 @@ mod tests {
 
     #[test]
     fn a_pattern_that_would_only_balance_inside_the_anchors_is_refused() {
-        assert!(matches!(Matcher::new("a", MatchOp::Regex, "a)(b"), Err(MatcherError::Pattern { .. })));
-        let long = "x".repeat(MAX_PATTERN + 1);
-        assert!(matches!(Matcher::new("a", MatchOp::Regex, &long), Err(MatcherError::TooLarge { .. })));
+        let error = Matcher::new("a", MatchOp::Regex, "a)(b").unwrap_err();
+        assert!(error.to_string().starts_with("error parsing regexp: unexpected ): `a)(b`"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_long_says_so() {
+        let error = Matcher::new("a", MatchOp::Regex, &"x".repeat(MAX_PATTERN + 1)).unwrap_err();
+        assert!(error.to_string().contains("at most 16384 bytes"), "{error}");
+    }
+
+    #[test]
+    fn patterns_are_those_of_go() {
+        assert!(regex(r"\Qa.b\E.*").matches("a.b\n"));
+        assert!(regex(r"(?U)[[:word:]]+\pN").matches("pod7"));
+        // `\d` is ASCII, and `&&` no operator, other than in Rust.
+        assert!(!regex(r"\d+").matches("１"));
+        assert!(regex("[a&&b]+").matches("a&b"));
+        assert!(Matcher::new("a", MatchOp::Regex, r"(?x)a b").is_err());
+        assert!(Matcher::new("a", MatchOp::Regex, r"\u{61}").is_err());
     }
 }

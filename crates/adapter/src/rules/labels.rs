@@ -7,11 +7,11 @@
 //! **Invariant:** a mapping never changes; what it means is computed against one [`RestMapper`] at a time.
 
 use hashbrown::HashMap;
+use plimsoll_model::regexp::GoRegexp;
 
 use crate::backend::SeriesShape;
 use crate::config;
 use crate::mapper::{GroupResource, RestMapper, Unmapped};
-use crate::regexp::GoRegexp;
 use crate::template::{ExecutionError, ParseError, Template, Value};
 
 /// The `resources` section of a rule.

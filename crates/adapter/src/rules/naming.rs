@@ -5,8 +5,9 @@
 //!
 //! **Invariant:** `name.matches` filters too: a series it does not match has no API name.
 
+use plimsoll_model::regexp::GoRegexp;
+
 use crate::config;
-use crate::regexp::GoRegexp;
 
 /// The `seriesFilters` and `name` sections of a rule.
 #[derive(Debug)]

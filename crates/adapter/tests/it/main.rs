@@ -3,6 +3,7 @@
 mod custom;
 mod external;
 mod load;
+mod patterns;
 mod prometheus;
 mod relist;
 mod resource;

@@ -3,6 +3,7 @@
 //! **Invariant:** series that become alike are merged, unless they have samples at one time.
 
 use plimsoll_model::labels::METRIC_NAME;
+use plimsoll_model::regexp::GoRegexp;
 
 use super::EvalError;
 use super::evaluator::Evaluator;
@@ -24,20 +25,17 @@ pub(super) fn is_name(text: &str) -> bool {
 impl Evaluator<'_> {
     pub(crate) fn label_replace(&mut self, call: &Call) -> Result<Grid, EvalError> {
         let [to, replacement, from, pattern] = [1, 2, 3, 4].map(|at| text(&call.args[at]));
-        let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(4 << 20).build();
-        let Ok(regex) = regex else {
+        let Ok(regex) = GoRegexp::whole(pattern) else {
             return self.fail(format!("invalid regular expression in label_replace(): {pattern}"));
         };
         if !is_name(to) {
             return self.fail(format!("invalid destination label name in label_replace(): {to}"));
         }
-        let replacement = expandable(replacement);
         let mut grid = self.eval_grid(&call.args[0])?;
         for row in 0..grid.rows() {
             let labels = &grid.labels[row];
             let Some(captures) = regex.captures(labels.get(from)) else { continue };
-            let mut value = String::new();
-            captures.expand(&replacement, &mut value);
+            let value = regex.expand(replacement, &captures);
             grid.labels[row] = labels.with(to, &value);
             if to == METRIC_NAME {
                 grid.drop_name[row] = false;
@@ -66,35 +64,4 @@ impl Evaluator<'_> {
         }
         grid.merge_equal()
     }
-}
-
-/// A template of Go in the form of the `regex` crate: the two differ where a `$` names nothing.
-fn expandable(template: &str) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push_str("$$");
-            rest = after;
-            continue;
-        }
-        let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let word = |c: char| !(c.is_alphanumeric() || c == '_');
-        if let Some((name, after)) = braced.filter(|(name, _)| !name.is_empty() && !name.contains(word)) {
-            out.push_str(&format!("${{{name}}}"));
-            rest = after;
-            continue;
-        }
-        let end = rest.find(word).unwrap_or(rest.len());
-        if end == 0 {
-            out.push_str("$$");
-        } else {
-            out.push_str(&format!("${{{}}}", &rest[..end]));
-            rest = &rest[end..];
-        }
-    }
-    out.push_str(rest);
-    out
 }

@@ -106,12 +106,24 @@ fn shorten(pattern: &str) -> String {
 impl GoRegexp {
     /// Compiles `pattern`, which is searched for anywhere in a text unless it is anchored.
     pub fn new(pattern: &str) -> Result<Self, RegexpError> {
+        Self::compile(pattern, false)
+    }
+
+    /// Compiles `pattern` so that it matches whole texts only and its dot newlines too, as PromQL does.
+    pub fn whole(pattern: &str) -> Result<Self, RegexpError> {
+        Self::compile(pattern, true)
+    }
+
+    fn compile(pattern: &str, whole: bool) -> Result<Self, RegexpError> {
         let too_large =
             |hint| RegexpError { problem: Problem::TooLarge, part: shorten(pattern), hint: Some(hint) };
         if pattern.len() > MAX_PATTERN {
             return Err(too_large("at most 16384 bytes are read"));
         }
-        let translated = translate::translate(pattern)?;
+        let mut translated = translate::translate(pattern, whole)?;
+        if whole {
+            translated.pattern = format!(r"\A(?:{})\z", translated.pattern);
+        }
         let regex = regex::RegexBuilder::new(&translated.pattern)
             .size_limit(MAX_COMPILED)
             .nest_limit(8 * MAX_NESTING as u32)

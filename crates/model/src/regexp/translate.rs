@@ -61,8 +61,9 @@ pub(super) struct Translator<'p> {
 
 pub(super) type Translation<T> = Result<T, RegexpError>;
 
-pub(super) fn translate(pattern: &str) -> Translation<Translated> {
-    let flags = Flags::default();
+/// `dot_newline` is the flag `s` from the start.
+pub(super) fn translate(pattern: &str, dot_newline: bool) -> Translation<Translated> {
+    let flags = Flags { dot_newline, ..Flags::default() };
     let whole = Frame { opening: "", before: String::new(), repeats: 1, atoms: Vec::new(), flags };
     let mut translator = Translator { pattern, at: 0, flags, frames: vec![whole], names: Vec::new() };
     translator.run()?;
@@ -390,7 +391,7 @@ impl<'p> Translator<'p> {
             seen = true;
         }
         let hint = match &self.pattern[start..self.at] {
-            "(?=" | "(?!" => Some("RE2 has no lookahead; to exclude names, add a filter with isNot"),
+            "(?=" | "(?!" => Some("RE2 has no lookahead; exclude with a second condition, !~ or isNot"),
             "(?>" => Some("RE2 has no atomic groups; it never needs them, write (?:…)"),
             "(?#" => Some("RE2 has no comments"),
             "(?x" => Some("RE2 has no verbose mode; take out the white space"),
