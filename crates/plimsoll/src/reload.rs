@@ -137,7 +137,7 @@ pub fn mistakes(path: &Path, rules: &RuleSet, mapper: &RestMapper) -> Option<Loa
 /// Logs what is legal but probably not meant.
 pub fn report(rules: &RuleSet) {
     for warning in &rules.warnings {
-        tracing::warn!(code = warning.code, "{warning}");
+        tracing::warn!(code = %warning.code, "{warning}");
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** advice names only fields that exist in the schema.
 
+use super::Code;
 use super::decode::Context;
 use super::finding::Finding;
 use super::mismatch::written;
@@ -38,7 +39,7 @@ pub(super) fn unknown_field(tree: &Tree<'_>, context: Context<'_>, found: &Found
     let record = context.record;
     let unknown = |rest: &str| {
         let message = format!("`{key}` is not a field of {}{rest}", record.title);
-        Finding::new("unknown-field", key_node.position, message)
+        Finding::new(Code::UnknownField, key_node.position, message)
     };
     let keys: Vec<&str> = record.fields.iter().map(|field| field.key).collect();
     if let Some(field) = record.fields.iter().find(|field| folded(field.key) == folded(key)) {
@@ -76,7 +77,7 @@ pub(super) fn unknown_field(tree: &Tree<'_>, context: Context<'_>, found: &Found
 /// A field of an enclosing record that slipped in too deep, or of a nested one that stands too shallow.
 fn misplaced(tree: &Tree<'_>, context: Context<'_>, found: &Found<'_>) -> Option<Finding> {
     let Found { key, key_node, value, entries } = found;
-    let wrong = |message: String| Finding::new("misplaced-field", key_node.position, message);
+    let wrong = |message: String| Finding::new(Code::MisplacedField, key_node.position, message);
     if let Some(outer) = context.outer.iter().rev().find(|outer| outer.field(key).is_some()) {
         let (holder, column) = context.holder.map_or(("", 1), |(holder, at)| (holder, at.column));
         let direct = context.outer.last().is_some_and(|last| std::ptr::eq(*last, *outer));
@@ -130,7 +131,7 @@ pub(super) fn field_among_labels(
         _ => return None,
     };
     let (holder, at) = context.holder?;
-    let wrong = |message| Finding::new("misplaced-field", label.position(), message);
+    let wrong = |message| Finding::new(Code::MisplacedField, label.position(), message);
     if let Some(outer) = context.outer.last().filter(|outer| outer.field(label).is_some()) {
         let message =
             format!("`{label}` is a field of {}, but stands among the labels of `{holder}`", outer.title);
@@ -160,7 +161,7 @@ pub(super) fn unrendered_line(source: &str, number: u32) -> Option<Finding> {
     let position = Position { line: number, column };
     Some(
         Finding::new(
-            "unrendered-template",
+            Code::UnrenderedTemplate,
             position,
             "`{{` begins a placeholder of a template tool such as Helm or Jinja, so this file was not rendered",
         )
@@ -183,7 +184,7 @@ fn folded(key: &str) -> String {
 }
 
 /// Whether `key` may be a slip of the pen for `field`.
-pub(super) fn is_similar(field: &str, key: &str) -> bool {
+pub(crate) fn is_similar(field: &str, key: &str) -> bool {
     let (field, key) = (folded(field), folded(key));
     if key.len() > 40 || key.len() < 2 {
         return false;

@@ -1,6 +1,6 @@
 //! Limits, warnings and positions of loading.
 
-use super::{Config, Finding, Position, Section, Text};
+use super::{Code, Config, Finding, Position, Section, Text};
 
 fn load(source: &str) -> Config {
     Config::parse(source).unwrap().config
@@ -118,7 +118,10 @@ fn a_further_document_is_ignored_with_a_warning() {
 fn a_placeholder_inside_quotes_is_warned_about() {
     let loaded = Config::parse("rules:\n- seriesQuery: \"{{ .Values.query }}\"\n").unwrap();
     let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
-    assert_eq!((warning.code, warning.position), ("unrendered-template", Position { line: 2, column: 17 }));
+    assert_eq!(
+        (warning.code, warning.position),
+        (Code::UnrenderedTemplate, Position { line: 2, column: 17 })
+    );
     let promql = Config::parse("rules:\n- metricsQuery: 'x{a=~\"b{{2}}\"}'\n").unwrap();
     assert_eq!(promql.warnings, []);
 }
@@ -129,7 +132,7 @@ fn a_text_larger_than_a_config_map_is_refused() {
     let small = line.repeat((1 << 20) / line.len());
     assert!(Config::parse(&small).is_ok());
     let error = Config::parse(&(small + line)).unwrap_err();
-    assert_eq!(error.findings[0].code, "too-large");
+    assert_eq!(error.findings[0].code, Code::TooLarge);
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn aliases_cannot_multiply_a_file_beyond_its_bound() {
     let mut source = format!("rules:\n- &r0 {{seriesQuery: '{}'}}\n", "x".repeat(10_000));
     source.push_str(&"- *r0\n".repeat(10_000));
     let error = Config::parse(&source).unwrap_err();
-    assert_eq!(error.findings[0].code, "excessive-aliases");
+    assert_eq!(error.findings[0].code, Code::ExcessiveAliases);
     assert_eq!(error.findings.len(), 1);
 }
 
@@ -159,7 +162,7 @@ fn a_file_full_of_mistakes_lists_some_of_them() {
     let source = format!("rules:\n{}", "- seriesquery: x\n".repeat(5_000));
     let error = Config::parse(&source).unwrap_err();
     assert_eq!(error.findings.len(), 21);
-    assert_eq!(error.findings.last().map(|finding| finding.code), Some("too-many-mistakes"));
+    assert_eq!(error.findings.last().map(|finding| finding.code), Some(Code::TooManyMistakes));
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn a_finding_of_the_rule_compiler_looks_like_one_of_the_loader() {
     let loaded = Config::parse(source).unwrap();
     let rule = &loaded.config.rules[0];
     let finding =
-        Finding::new("unknown-template-field", rule.metrics_query.position_at(6), "there is no field .Serie")
+        Finding::new(Code::QueryTemplate, rule.metrics_query.position_at(6), "there is no field .Serie")
             .in_rule(rule.place, &rule.series_query)
             .with_fix("write .Series")
             .with_excerpt(&loaded.source, 6);

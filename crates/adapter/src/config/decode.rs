@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use plimsoll_model::duration::parse_prometheus;
 
+use super::Code;
 use super::advice::{self, Found};
 use super::finding::Finding;
 use super::mismatch;
@@ -112,7 +113,7 @@ impl<'a> Decoder<'a> {
         if self.findings.len() == MOST_FINDINGS {
             let position = self.findings.last().map(|last| last.position).unwrap_or_default();
             self.findings.push(
-                Finding::new("too-many-mistakes", position, "further mistakes are not listed")
+                Finding::new(Code::TooManyMistakes, position, "further mistakes are not listed")
                     .with_fix("correct those above first"),
             );
         }
@@ -133,7 +134,7 @@ impl<'a> Decoder<'a> {
         }
         self.report(
             Finding::new(
-                "excessive-aliases",
+                Code::ExcessiveAliases,
                 node.position,
                 "aliases expand this file beyond any sensible size",
             )
@@ -154,7 +155,7 @@ impl<'a> Decoder<'a> {
         let Content::Alias(target) = node.content else { return visit(self, id) };
         if self.following.contains(&target) {
             self.report(
-                Finding::new("recursive-alias", node.position, "this alias contains itself")
+                Finding::new(Code::RecursiveAlias, node.position, "this alias contains itself")
                     .with_fix("write the value out instead of referring to what surrounds it"),
                 node.width,
             );
@@ -378,7 +379,7 @@ impl<'a> Decoder<'a> {
             _ => {
                 let node = tree.node(id);
                 let finding = Finding::new(
-                    "bad-merge",
+                    Code::BadMerge,
                     node.position,
                     "`<<` merges a mapping or a list of mappings, and this is neither",
                 )
@@ -427,7 +428,7 @@ impl<'a> Decoder<'a> {
                 Ok(Resolved::Binary(decoded)) => Some(Text::new(decoded, text.position(), Vec::new())),
                 Ok(_) => Some(text.clone()),
                 Err(reason) => {
-                    this.report(Finding::new("bad-tag", node.position, reason), node.width);
+                    this.report(Finding::new(Code::BadTag, node.position, reason), node.width);
                     None
                 }
             }

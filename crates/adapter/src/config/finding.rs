@@ -6,13 +6,13 @@
 
 use std::fmt;
 
-use super::{Place, Position};
+use super::{Code, Place, Position};
 
 /// One mistake or doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// A stable name in kebab case, such as `unknown-field`.
-    pub code: &'static str,
+    /// What it is about.
+    pub code: Code,
     /// Where in the file.
     pub position: Position,
     /// The rule it is about, if it is about one.
@@ -25,6 +25,18 @@ pub struct Finding {
     pub fix: String,
     /// The line of the file that the position points at.
     pub excerpt: Option<Excerpt>,
+    /// What a template gave, where the mistake shows only there.
+    pub rendered: Option<Rendered>,
+}
+
+/// A rendered text and the part of it that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The whole text.
+    pub text: String,
+    /// Where in it the mistake is.
+    pub position: Position,
+    excerpt: Option<Excerpt>,
 }
 
 /// A line of the file and the part of it that is meant.
@@ -72,27 +84,28 @@ impl Excerpt {
     }
 }
 
+impl Excerpt {
+    /// The line and the carets, with `mark` in front of the line.
+    fn lines(&self, mark: &str) -> String {
+        let (gutter, indent, width) = (mark.len(), self.indent, self.width);
+        format!(" {mark} | {}\n {:gutter$} | {:indent$}{:^>width$}", self.text, "", "", "")
+    }
+
+    /// Characters of its line number.
+    fn gutter(&self) -> usize {
+        self.line.to_string().len()
+    }
+}
+
 impl fmt::Display for Excerpt {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.line.to_string();
-        let gutter = number.len();
-        writeln!(out, " {:gutter$} |", "")?;
-        writeln!(out, " {number} | {}", self.text)?;
-        write!(
-            out,
-            " {:gutter$} | {:indent$}{:^>width$}",
-            "",
-            "",
-            "",
-            indent = self.indent,
-            width = self.width
-        )
+        write!(out, " {:1$} |\n{2}", "", self.gutter(), self.lines(&self.line.to_string()))
     }
 }
 
 impl Finding {
     /// A finding without rule and excerpt; add them with the methods below.
-    pub fn new(code: &'static str, position: Position, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, position: Position, message: impl Into<String>) -> Self {
         Self {
             code,
             position,
@@ -101,6 +114,7 @@ impl Finding {
             message: message.into(),
             fix: String::new(),
             excerpt: None,
+            rendered: None,
         }
     }
 
@@ -126,6 +140,23 @@ impl Finding {
         self
     }
 
+    /// Adds what a template gave, with `width` characters marked at `position`.
+    #[must_use]
+    pub fn with_rendered(mut self, text: &str, position: Position, width: usize) -> Self {
+        let excerpt = Excerpt::of(text, position, width);
+        self.rendered = Some(Rendered { text: text.to_owned(), position, excerpt });
+        self
+    }
+
+    /// The finding with its severity and its code, as `plimsoll check` prints it; otherwise as [`Self::render`].
+    pub fn render_with_code(&self, file: &str) -> String {
+        let Position { line, column } = self.position;
+        let (code, severity) = (self.code, self.code.severity());
+        let mut text = format!("{file}:{line}:{column}: {severity} [{code}]: {}", self.message);
+        self.render_details(&mut text);
+        text
+    }
+
     /// The finding as text of several lines without a final line break; `file` names the configuration.
     pub fn render(&self, file: &str) -> String {
         let Position { line, column } = self.position;
@@ -138,6 +169,11 @@ impl Finding {
         if let Some(excerpt) = &self.excerpt {
             text.push('\n');
             text.push_str(&excerpt.to_string());
+        }
+        if let Some(excerpt) = self.rendered.as_ref().and_then(|rendered| rendered.excerpt.as_ref()) {
+            let gutter = self.excerpt.as_ref().map_or(1, Excerpt::gutter);
+            text.push('\n');
+            text.push_str(&excerpt.lines(&format!("{:>gutter$}", "=")));
         }
         if let Some(place) = self.place {
             text.push_str(&format!("\n  in {place}"));

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a file that decodes is never called foreign.
 
+use super::Code;
 use super::advice::unrendered_line;
 use super::finding::Finding;
 use super::node::{Content, NodeId, Tree};
@@ -33,7 +34,7 @@ pub(super) fn foreign_file(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
                 Some(_) => "write `rules:` (or `externalRules:`) on a line of its own before the first `- `",
                 None => "the top level is a mapping with rules, externalRules and resourceRules",
             };
-            Some(Finding::new("not-a-mapping", at(root), "the file is a list, not a mapping").with_fix(fix))
+            Some(Finding::new(Code::NotAMapping, at(root), "the file is a list, not a mapping").with_fix(fix))
         }
         Content::Mapping(entries) => {
             manifest(tree, root).or_else(|| single_rule(tree, root)).or_else(|| chart_values(tree, entries))
@@ -41,7 +42,7 @@ pub(super) fn foreign_file(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
         Content::Scalar { text, .. } if !text.is_empty() && *text != "~" && *text != "null" => {
             let unrendered = unrendered_line(tree.source, at(root).line);
             Some(unrendered.unwrap_or_else(|| {
-                Finding::new("not-a-mapping", at(root), "the file is a single text, not a mapping")
+                Finding::new(Code::NotAMapping, at(root), "the file is a single text, not a mapping")
                     .with_fix("the top level is a mapping with rules, externalRules and resourceRules")
             }))
         }
@@ -53,7 +54,7 @@ fn manifest(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
     let kind = tree.scalar(tree.get(root, "kind")?)?;
     let (version, _) = tree.entry(root, "apiVersion")?;
     let message = format!("this is a Kubernetes manifest (kind: {kind}), not a configuration");
-    let finding = Finding::new("kubernetes-manifest", tree.node(version).position, message);
+    let finding = Finding::new(Code::KubernetesManifest, tree.node(version).position, message);
     let data = tree.get(root, "data").map(|data| tree.entries(data)).unwrap_or_default();
     let inner = data.iter().find_map(|(key, _)| Some((tree.scalar(*key)?, tree.node(*key).position)));
     Some(match inner {
@@ -74,7 +75,7 @@ fn single_rule(tree: &Tree<'_>, root: NodeId) -> Option<Finding> {
     }
     let message = "this is a single rule, and a configuration is a mapping with lists of rules";
     Some(
-        Finding::new("single-rule", tree.node(key).position, message)
+        Finding::new(Code::SingleRule, tree.node(key).position, message)
             .with_fix("write `rules:` (or `externalRules:`) on a line of its own first, begin this line with `- `, and\nindent the others by two"),
     )
 }
@@ -91,7 +92,7 @@ fn chart_values(tree: &Tree<'_>, entries: &[(NodeId, NodeId)]) -> Option<Finding
     let (key, _) = rules.or(foreign)?;
     Some(
         Finding::new(
-            "helm-values",
+            Code::HelmValues,
             tree.node(*key).position,
             "this is a values file of the prometheus-adapter Helm chart, not the configuration that the chart makes of it",
         )

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Code;
 use super::advice::unrendered_line;
 use super::decode::{Decoder, Fields, Value};
 use super::finding::{ConfigError, Finding};
@@ -26,7 +27,7 @@ pub(super) fn load(text: &str) -> Result<Loaded, ConfigError> {
     let refuse = |finding: Finding| ConfigError { findings: vec![finding] };
     if text.len() > LARGEST {
         let message = format!("the file has {} bytes; at most {LARGEST} are read", text.len());
-        let finding = Finding::new("too-large", Position::default(), message);
+        let finding = Finding::new(Code::TooLarge, Position::default(), message);
         return Err(refuse(
             finding.with_fix("a ConfigMap cannot hold more either: check that this is the right file"),
         ));
@@ -35,7 +36,7 @@ pub(super) fn load(text: &str) -> Result<Loaded, ConfigError> {
     let mut warnings = Vec::new();
     if let Some(position) = tree.further {
         warnings.push(
-            Finding::new("further-document", position, "only the first document of the file is read")
+            Finding::new(Code::FurtherDocument, position, "only the first document of the file is read")
                 .with_fix("move what follows `---` into the first document")
                 .with_excerpt(text, 3),
         );

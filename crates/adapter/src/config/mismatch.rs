@@ -4,6 +4,7 @@
 
 use plimsoll_model::duration::PrometheusDurationError;
 
+use super::Code;
 use super::advice::listed;
 use super::decode::Context;
 use super::finding::Finding;
@@ -17,13 +18,13 @@ pub(super) fn repeated_field(key: &str, context: Context<'_>, at: Position, firs
         _ => "keep one of them",
     };
     let message = format!("`{key}` is given twice, first on line {}", first.line);
-    Finding::new("repeated-key", at, message).with_fix(fix)
+    Finding::new(Code::RepeatedKey, at, message).with_fix(fix)
 }
 
 pub(super) fn not_a_mapping(tree: &Tree<'_>, id: NodeId, context: Context<'_>) -> Finding {
     let node = tree.node(id);
     let record = context.record;
-    let wrong = |message: String| Finding::new("wrong-type", node.position, message);
+    let wrong = |message: String| Finding::new(Code::WrongType, node.position, message);
     let holder = context.holder.map_or("the file", |(holder, _)| holder);
     let is = described(tree, id);
     let keys: Vec<&str> = record.fields.iter().map(|field| field.key).collect();
@@ -76,7 +77,7 @@ pub(super) fn not_a_list(tree: &Tree<'_>, id: NodeId, context: Context<'_>) -> F
     let node = tree.node(id);
     let holder = context.holder.map_or("the file", |(holder, _)| holder);
     let message = format!("`{holder}` must be a list, and this is {}", described(tree, id));
-    let finding = Finding::new("wrong-type", node.position, message);
+    let finding = Finding::new(Code::WrongType, node.position, message);
     match &node.content {
         Content::Mapping(_) => finding.with_fix("begin each entry with `- `, before its first field"),
         _ if std::ptr::eq(context.record, &FILTER) => {
@@ -91,7 +92,7 @@ pub(super) fn not_a_text(tree: &Tree<'_>, id: NodeId, what: &str) -> Finding {
     let node = tree.node(id);
     let name = if what.starts_with("a ") { what.to_owned() } else { format!("`{what}`") };
     let message = format!("{name} must be a text, and this is {}", described(tree, id));
-    let finding = Finding::new("wrong-type", node.position, message);
+    let finding = Finding::new(Code::WrongType, node.position, message);
     let snippet = tree.snippet(id);
     if snippet.starts_with('{') && !what.starts_with("a ") {
         let quoted = format!("'{}'", snippet.replace('\'', "''"));
@@ -121,13 +122,13 @@ pub(super) fn not_a_boolean(node: &Node, what: &str) -> Finding {
         }
         _ => ("no single value".to_owned(), format!("{what}: true, or {what}: false")),
     };
-    Finding::new("wrong-type", node.position, format!("`{what}` must be true or false, and this is {is}"))
+    Finding::new(Code::WrongType, node.position, format!("`{what}` must be true or false, and this is {is}"))
         .with_fix(fix)
 }
 
 pub(super) fn not_a_duration(text: &Text, what: &str, error: &PrometheusDurationError) -> Finding {
     let message = format!("`{what}` must be a duration, and this is {}", quoted(text));
-    let finding = Finding::new("bad-duration", text.position(), message);
+    let finding = Finding::new(Code::BadDuration, text.position(), message);
     match error {
         PrometheusDurationError::Empty => finding.with_fix(format!("{what}: 5m, or leave the field out")),
         PrometheusDurationError::OutOfRange => finding.with_fix("it is longer than 292 years; shorten it"),

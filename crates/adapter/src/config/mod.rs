@@ -11,6 +11,7 @@
 mod advice;
 #[cfg(test)]
 mod bounds;
+mod code;
 mod decode;
 mod finding;
 mod foreign;
@@ -31,7 +32,9 @@ mod trace;
 use std::fmt;
 use std::time::Duration;
 
-pub use finding::{ConfigError, Excerpt, Finding};
+pub(crate) use advice::is_similar;
+pub use code::{Code, Severity};
+pub use finding::{ConfigError, Excerpt, Finding, Rendered};
 pub use reference::reference;
 pub use text::{Position, Text};
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a text that parses never gets here.
 
+use super::Code;
 use super::advice::{HOMES, unrendered_line};
 use super::finding::Finding;
 use super::node::SyntaxError;
@@ -20,7 +21,7 @@ pub(super) fn syntax_finding(source: &str, error: &SyntaxError) -> Finding {
         return finding.with_excerpt(source, 2);
     }
     let SyntaxError { position, reason } = error;
-    let finding = |at: Position, message: String| Finding::new("yaml-syntax", at, message);
+    let finding = |at: Position, message: String| Finding::new(Code::YamlSyntax, at, message);
     if reason.contains("unknown anchor") {
         let name = word_at(source, *position);
         return finding(*position, format!("`{name}` refers to an anchor that is not defined before it"))
@@ -100,7 +101,7 @@ fn misaligned(source: &str, lines: &[&str], near: usize, position: Position) -> 
     let columns: Vec<String> = columns.iter().map(|column| (column + 1).to_string()).collect();
     let what = if is_entry(line) { "`-`" } else { "field" };
     let at = Position { column: u32::try_from(start(line) + 1).unwrap_or(u32::MAX), ..position };
-    Finding::new("yaml-syntax", at, format!("no {what} above begins at the column where this line begins"))
+    Finding::new(Code::YamlSyntax, at, format!("no {what} above begins at the column where this line begins"))
         .with_fix(format!("begin it where one above does: column {}", columns.join(" or ")))
         .with_excerpt(source, 1)
 }

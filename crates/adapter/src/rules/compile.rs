@@ -9,8 +9,8 @@ use super::labels::{LabelMapping, MappingError};
 use super::naming::{Naming, NamingError};
 use super::oddity::Told;
 use super::resource::ResourceRules;
-use super::{Rule, RuleSet, trial};
-use crate::config::{ConfigError, DiscoveryRule, Finding, Loaded, Place, Position, Text};
+use super::{Dialect, Rule, RuleSet, trial};
+use crate::config::{Code, ConfigError, DiscoveryRule, Finding, Loaded, Place, Position, Text};
 use crate::template::{ParseError, Template};
 
 /// What a finding of the compiler is about, to place it.
@@ -22,7 +22,7 @@ pub(super) struct Site<'a> {
 
 impl Site<'_> {
     /// A finding at `position`, with `width` characters marked.
-    pub fn finding(&self, code: &'static str, position: Position, width: usize, message: String) -> Finding {
+    pub fn finding(&self, code: Code, position: Position, width: usize, message: String) -> Finding {
         Finding::new(code, position, message)
             .in_rule(self.place, self.series_query)
             .with_excerpt(self.source, width)
@@ -32,7 +32,7 @@ impl Site<'_> {
     pub fn template(&self, field: &str, text: &Text, error: &ParseError) -> Finding {
         let position = text.position_at(offset(text, error.line, error.column));
         let finding =
-            self.finding("template", position, 1, format!("{field} is no template: {}", error.message));
+            self.finding(Code::Template, position, 1, format!("{field} is no template: {}", error.message));
         match &error.hint {
             Some(hint) => finding.with_fix(hint.clone()),
             None => finding,
@@ -53,6 +53,13 @@ impl RuleSet {
     /// # Errors
     /// Every rule that cannot be used whatever the cluster looks like.
     pub fn compile(loaded: &Loaded) -> Result<Self, ConfigError> {
+        let (rules, findings) = Self::examine(loaded, Dialect::Prometheus);
+        if findings.is_empty() { Ok(rules) } else { Err(ConfigError { findings }) }
+    }
+
+    /// The rules that can be used, with what is doubtful about them for a server of that `dialect`, and what keeps the
+    /// others out.
+    pub fn examine(loaded: &Loaded, dialect: Dialect) -> (Self, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut warnings = loaded.warnings.clone();
         let source = &loaded.source;
@@ -61,7 +68,7 @@ impl RuleSet {
             for rule in rules {
                 match Rule::compile(rule, source) {
                     Ok(built) => {
-                        warnings.extend(trial::advice(&built, rule, source));
+                        warnings.extend(trial::advice(&built, rule, source, dialect));
                         compiled.push(Arc::new(built));
                     }
                     Err(mut found) => findings.append(&mut found),
@@ -72,19 +79,22 @@ impl RuleSet {
         let custom = compile(&loaded.config.rules);
         let external = compile(&loaded.config.external_rules);
         let resource =
-            match loaded.config.resource_rules.as_ref().map(|rules| ResourceRules::compile(rules, source)) {
-                None => None,
-                Some(Ok(rules)) => Some(Arc::new(rules)),
-                Some(Err(mut found)) => {
-                    findings.append(&mut found);
-                    None
+            loaded.config.resource_rules.as_ref().and_then(|written| {
+                match ResourceRules::compile(written, source) {
+                    Ok(rules) => {
+                        for (rule, written) in [(&rules.cpu, &written.cpu), (&rules.memory, &written.memory)]
+                        {
+                            warnings.extend(trial::resource_advice(rule, written, source, dialect));
+                        }
+                        Some(Arc::new(rules))
+                    }
+                    Err(mut found) => {
+                        findings.append(&mut found);
+                        None
+                    }
                 }
-            };
-        if findings.is_empty() {
-            Ok(Self { custom, external, resource, warnings, source: Arc::clone(source) })
-        } else {
-            Err(ConfigError { findings })
-        }
+            });
+        (Self { custom, external, resource, warnings, source: Arc::clone(source) }, findings)
     }
 }
 
@@ -139,14 +149,17 @@ fn naming_finding(site: &Site<'_>, rule: &DiscoveryRule, error: &NamingError) ->
             (rule.name.matches.position(), rule.name.matches.chars().count())
         }
     };
-    site.finding("name-pattern", position, width, error.to_string())
+    site.finding(Code::NamePattern, position, width, error.to_string())
 }
 
 pub(super) fn mapping_finding(site: &Site<'_>, template: &Text, error: &MappingError) -> Finding {
     match error {
         MappingError::Parse(error) => site.template("resources.template", template, error),
-        other => {
-            site.finding("label-template", template.position(), template.chars().count(), other.to_string())
-        }
+        other => site.finding(
+            Code::LabelTemplate,
+            template.position(),
+            template.chars().count(),
+            other.to_string(),
+        ),
     }
 }

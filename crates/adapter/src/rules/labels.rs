@@ -67,6 +67,16 @@ pub struct ResolvedMapping {
     pub shadowed: Vec<(Box<str>, Box<str>)>,
 }
 
+/// The labels of a request that may come.
+#[derive(Debug)]
+pub(super) struct ExampleLabels {
+    pub namespace: Option<Box<str>>,
+    /// Of an object, inside a namespace if there is such.
+    pub object: Option<Box<str>>,
+    /// Of an object outside namespaces.
+    pub outside: Option<Box<str>>,
+}
+
 /// What the labels of a series say.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Described {
@@ -110,6 +120,37 @@ impl LabelMapping {
     /// Whether nothing is mapped at all.
     pub fn is_empty(&self) -> bool {
         self.template.is_none() && self.overrides.is_empty()
+    }
+
+    /// The label that stands for a type, without a cluster: by the names that the overrides use.
+    pub(super) fn example(&self, plural: &str, singular: &str) -> Option<Box<str>> {
+        let named = |entry: &&Override| {
+            [plural, singular].iter().any(|name| entry.resource.eq_ignore_ascii_case(name))
+        };
+        match self.overrides.iter().rev().find(named) {
+            Some(entry) => Some(entry.label.clone()),
+            None => self.template.as_ref()?.label("", singular),
+        }
+    }
+
+    /// Labels of a request that may come, without a cluster.
+    pub(super) fn examples(&self) -> ExampleLabels {
+        let is = |entry: &Override, names: &[&str]| {
+            names.iter().any(|name| entry.resource.eq_ignore_ascii_case(name))
+        };
+        let outside =
+            |entry: &&Override| is(entry, &["node", "nodes", "persistentvolume", "persistentvolumes"]);
+        let inside = |entry: &&Override| !outside(entry) && !is(entry, &["namespace", "namespaces"]);
+        let label = |entry: &Override| entry.label.clone();
+        let namespace = self.example("namespaces", "namespace");
+        let outside = self.overrides.iter().find(outside).map(label);
+        let object = self.overrides.iter().find(inside).map(label);
+        let object = object.or_else(|| self.template.as_ref()?.label("", "pod"));
+        ExampleLabels {
+            object: object.or_else(|| outside.clone()).or_else(|| namespace.clone()),
+            outside: outside.or_else(|| self.template.as_ref()?.label("", "node")),
+            namespace,
+        }
     }
 
     /// The place of the override of `label` among the overrides.

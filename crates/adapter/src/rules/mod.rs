@@ -7,7 +7,9 @@
 //! again whenever the cluster changes.
 
 mod compile;
+mod discovery;
 pub mod labels;
+pub mod meaning;
 pub mod naming;
 pub mod oddity;
 pub mod query;
@@ -18,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::config::{Finding, Place, Position};
+use crate::config::{Code, Finding, Place, Position};
 use crate::mapper::{RestMapper, Unmapped};
 use crate::template::Template;
 use labels::LabelMapping;
@@ -47,6 +49,16 @@ pub struct Rule {
     prefers_quoted: AtomicBool,
     /// What has been said of its answers.
     pub told: Told,
+}
+
+/// What the server is known not to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Prometheus, and whatever answers at least as much.
+    #[default]
+    Prometheus,
+    /// Google Cloud Managed Service for Prometheus.
+    GoogleManaged,
 }
 
 /// All rules of one configuration.
@@ -80,7 +92,7 @@ impl RuleSet {
                 let position =
                     rule.labels.override_index(&label).and_then(|index| rule.override_positions.get(index));
                 let finding = Finding::new(
-                    "resource-name",
+                    Code::ResourceName,
                     position.copied().unwrap_or(rule.place.position),
                     format!("label `{label}` is mapped to a resource that cannot exist: {reason}"),
                 );

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use plimsoll_model::selector::{Operator, Selector};
 
@@ -131,6 +132,30 @@ enum Style {
 }
 
 fn render_as(template: &Template, subject: &Subject<'_>, style: Style) -> Result<String, QueryError> {
+    let (data, empty) = data(subject, style)?;
+    let text = template.render(&data)?;
+    Ok(mended(text, subject, style, empty))
+}
+
+/// The bytes of `template` that gave byte `at` of `text`, which is what it gives for `subject`.
+pub(super) fn source_of(template: &Template, subject: &Subject<'_>, text: &str, at: usize) -> Range<usize> {
+    let rendered = data(subject, Style::Bare).and_then(|(data, _)| Ok(template.render_with_origin(&data)?));
+    let Ok((raw, origin)) = rendered else { return 0..0 };
+    // Mending changes one stretch in the middle: before it bytes count from the start, behind it from the end.
+    let same = |a: &mut dyn Iterator<Item = (u8, u8)>| a.take_while(|(raw, text)| raw == text).count();
+    let head = same(&mut raw.bytes().zip(text.bytes()));
+    let tail = same(&mut raw.bytes().rev().zip(text.bytes().rev()));
+    let from_end = text.len() - at.min(text.len());
+    let at = match () {
+        () if at <= head => at,
+        () if from_end <= tail => raw.len() - from_end,
+        () => head,
+    };
+    origin.of(at)
+}
+
+/// What the template is rendered with, and whether there are no matchers.
+fn data<'a>(subject: &Subject<'a>, style: Style) -> Result<(Value<'a>, bool), QueryError> {
     let mut matchers = String::new();
     let mut values: Vec<(&str, String)> = Vec::new();
     for requirement in &subject.selector.requirements {
@@ -170,14 +195,17 @@ fn render_as(template: &Template, subject: &Subject<'_>, style: Style) -> Result
         ("GroupBy", Value::from(grouped.join(","))),
         ("GroupBySlice", Value::strings(grouped)),
     ]);
-    let mut text = template.render(&data)?;
+    Ok((data, empty))
+}
+
+fn mended(mut text: String, subject: &Subject<'_>, style: Style, empty: bool) -> String {
     if empty && let Cow::Owned(mended) = without_leading_commas(&text) {
         text = mended;
     }
     if style == Style::Quoted && !is_metric_name(subject.series) {
         text = with_quoted_series(&text, subject.series);
     }
-    Ok(text)
+    text
 }
 
 fn first(values: &[String]) -> Cow<'_, str> {

@@ -32,9 +32,9 @@ pub struct ResourceRules {
 /// The queries for one resource.
 #[derive(Debug)]
 pub struct ResourceRule {
-    container_query: Option<Template>,
-    node_query: Option<Template>,
-    labels: LabelMapping,
+    pub(super) container_query: Option<Template>,
+    pub(super) node_query: Option<Template>,
+    pub(super) labels: LabelMapping,
     /// The label that holds a container's name; empty when none is configured.
     pub container_label: String,
 }

@@ -10,6 +10,7 @@ use super::datum::{Datum, Text};
 use super::format;
 use super::function::Function;
 use super::node::{Branch, Command, Node, Number, Operand, OperandKind, Pipeline, Span};
+use super::origin::Origin;
 use super::{ExecutionError, MAX_DEPTH, MAX_OUTPUT, MAX_PRODUCED, MAX_STEPS, Template, advice, position};
 use crate::template::{Value, quote};
 
@@ -52,9 +53,15 @@ struct Run<'a> {
     /// Where the variables of the current template begin.
     base: usize,
     executing: &'a str,
+    /// Where parts of the output come from, if that is asked for.
+    origin: Option<&'a mut Origin>,
 }
 
-pub(super) fn render<'a>(template: &'a Template, data: &'a Value<'a>) -> Result<Vec<u8>, ExecutionError> {
+pub(super) fn render<'a>(
+    template: &'a Template,
+    data: &'a Value<'a>,
+    origin: Option<&'a mut Origin>,
+) -> Result<Vec<u8>, ExecutionError> {
     let root = Datum::from(data);
     let mut run = Run {
         template,
@@ -66,6 +73,7 @@ pub(super) fn render<'a>(template: &'a Template, data: &'a Value<'a>) -> Result<
         variables: Vec::new(),
         base: 0,
         executing: &template.name,
+        origin,
     };
     let body = template.definitions.get(template.main).map_or(&[][..], |(_, body)| body);
     match run.walk(&root, body) {
@@ -126,7 +134,10 @@ impl<'a> Run<'a> {
     fn walk(&mut self, dot: &Datum<'a>, nodes: &'a [Node]) -> Evaluated<Flow> {
         for node in nodes {
             let flow = match node {
-                Node::Text(text) => {
+                Node::Text(text, start) => {
+                    if let Some(origin) = &mut self.origin {
+                        origin.copied(self.out.len(), *start as usize);
+                    }
                     self.out.extend_from_slice(text);
                     if self.out.len() > MAX_OUTPUT {
                         return Self::too_long(Span { start: 0, end: 0 });
@@ -158,6 +169,9 @@ impl<'a> Run<'a> {
     }
 
     fn print(&mut self, value: &Datum<'a>, span: Span) -> Evaluated<()> {
+        if let Some(origin) = &mut self.origin {
+            origin.made(self.out.len(), span.start as usize..span.end as usize);
+        }
         match value {
             Datum::String(text) => self.out.extend_from_slice(text),
             Datum::Nothing => self.out.extend_from_slice(b"<no value>"),

@@ -18,6 +18,7 @@ mod float;
 mod format;
 mod function;
 mod node;
+mod origin;
 mod parser;
 mod token;
 mod value;
@@ -25,6 +26,7 @@ mod value;
 use std::collections::BTreeSet;
 
 use node::{Command, Node, Operand, OperandKind, Pipeline};
+pub use origin::Origin;
 pub use plimsoll_model::quote::{append_quoted, quote};
 pub use value::Value;
 
@@ -132,9 +134,14 @@ impl Template {
     ///
     /// Bytes that are no UTF-8, which a slice through a character can give, become U+FFFD.
     pub fn render(&self, data: &Value<'_>) -> Result<String, ExecutionError> {
-        let bytes = eval::render(self, data)?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        eval::render(self, data, None).map(text)
+    }
+
+    /// As [`Self::render`], with where in the template each part of the output comes from.
+    pub fn render_with_origin(&self, data: &Value<'_>) -> Result<(String, Origin), ExecutionError> {
+        let mut origin = Origin::default();
+        let output = text(eval::render(self, data, Some(&mut origin))?);
+        Ok((output, origin))
     }
 
     /// The name given to [`Template::parse`].
@@ -152,6 +159,10 @@ impl Template {
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|name| &**name)
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[derive(Default)]
@@ -172,7 +183,7 @@ impl Fields {
                     self.nodes(&branch.body);
                     self.nodes(&branch.otherwise);
                 }
-                Node::Text(_) | Node::Template { data: None, .. } | Node::Break | Node::Continue => {}
+                Node::Text(..) | Node::Template { data: None, .. } | Node::Break | Node::Continue => {}
             }
         }
     }

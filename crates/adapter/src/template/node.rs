@@ -15,7 +15,8 @@ pub(super) struct Span {
 
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    Text(Box<[u8]>),
+    /// Text between actions, and the byte of the template at which it begins.
+    Text(Box<[u8]>, u32),
     /// `<<pipeline>>`.
     Action(Pipeline),
     If(Branch),

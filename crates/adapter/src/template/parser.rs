@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
     /// Registers a body under its name. A body of nothing but white space never replaces another.
     fn define(&mut self, name: Box<str>, body: Vec<Node>) -> Parsed<()> {
         let empty = |body: &[Node]| {
-            body.iter().all(|node| matches!(node, Node::Text(text) if std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())))
+            body.iter().all(|node| matches!(node, Node::Text(text, _) if std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())))
         };
         match self.definitions.iter().position(|(known, _)| *known == name) {
             None => self.definitions.push((name, body)),
@@ -210,7 +210,7 @@ impl<'a> Parser<'a> {
     fn item(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(self.text(token).as_bytes().into()))),
+            Kind::Text => Ok(Item::Node(Node::Text(self.text(token).as_bytes().into(), token.start))),
             Kind::Left => self.action(),
             _ => Err(self.unexpected(token, "input")),
         }
