@@ -6,11 +6,13 @@
 //!
 //! **Invariant:** a catalogue is never changed; a new one replaces it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use crate::backend::SeriesShape;
+use crate::config::Code;
 use crate::mapper::{GroupResource, RestMapper};
 use crate::rules::labels::is_cluster_scoped;
 use crate::rules::{Rule, RuleSet, waiting_for};
@@ -57,9 +59,24 @@ pub struct RuleStatus {
     /// How many API metrics it makes.
     pub metrics: usize,
     /// Why it makes fewer than one might expect.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
     /// Why its series have never been listed, if that was tried.
     pub unlisted: Option<String>,
+}
+
+/// Why a rule makes fewer metrics than one might expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is about.
+    pub code: Code,
+    /// In one sentence, with what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// All that is served.
@@ -112,19 +129,21 @@ impl Catalogue {
         let mut status = RuleStatus::new(rule, shapes);
         if rule.labels.is_empty() {
             status.problem(
+                Code::NoLabelMapped,
                 "no label is mapped to a resource: add `resources.template` or `resources.overrides`"
                     .to_owned(),
             );
         }
         let resolved = rule.labels.resolve(mapper);
         if !resolved.unmapped.is_empty() {
-            status.problem(waiting_for(&resolved.unmapped));
+            status.problem(Code::ResourceUnknown, waiting_for(&resolved.unmapped));
             return status;
         }
         for (unused, used) in &resolved.shadowed {
-            status.problem(format!(
+            let text = format!(
                 "labels `{unused}` and `{used}` are mapped to the same resource; queries use `{used}`, the last"
-            ));
+            );
+            status.problem(Code::LabelShadowed, text);
         }
         let namespace_label = rule.labels.label_for(&GroupResource::namespaces(), &resolved, mapper);
         let mut labels: HashMap<GroupResource, Option<Box<str>>> = HashMap::new();
@@ -149,10 +168,11 @@ impl Catalogue {
                     if guessed && !real { &[(true, true), (false, false)] } else { &[(guessed, true)] };
                 for &(namespaced, advertised) in scopes {
                     if namespaced && namespace_label.is_none() {
-                        status.problem(format!(
+                        let text = format!(
                             "`{metric}` for {resource} cannot be asked for: no label is mapped to namespaces; add one \
                              to `resources.overrides`"
-                        ));
+                        );
+                        status.problem(Code::NamespaceNotMapped, text);
                         continue;
                     }
                     status.metrics += 1;
@@ -187,12 +207,14 @@ impl Catalogue {
         let mut status = RuleStatus::new(rule, shapes);
         let resolved = rule.labels.resolve(mapper);
         for (label, reason) in &resolved.unmapped {
-            status.problem(format!("resources.overrides[{label:?}] is ignored: {reason}"));
+            let text = format!("resources.overrides[{label:?}] is ignored: {reason}");
+            status.problem(Code::OverrideIgnored, text);
         }
         let namespace_label = if rule.namespaced {
             let label = rule.labels.label_for(&GroupResource::namespaces(), &resolved, mapper);
             if label.is_none() {
                 status.problem(
+                    Code::ExternalNamespace,
                     "no label is mapped to namespaces, so its metrics are served to every namespace; say \
                      `namespaced: false` under `resources`, or map one with `overrides: {namespace: {resource: \
                      namespace}}`"
@@ -296,10 +318,11 @@ impl RuleStatus {
     }
 
     /// Notes a problem once, and at most a handful of them.
-    fn problem(&mut self, text: String) {
+    fn problem(&mut self, code: Code, text: String) {
         const MOST: usize = 8;
-        if self.problems.len() < MOST && !self.problems.contains(&text) {
-            self.problems.push(text);
+        let problem = Problem { code, text };
+        if self.problems.len() < MOST && !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 }

@@ -3,6 +3,12 @@
 //! **Invariant:** nothing here prints or exits; `main` does.
 
 pub mod arguments;
+pub mod check;
+mod input;
 pub mod logging;
+mod printed;
+pub mod promql;
 pub mod reload;
 pub mod serve;
+
+pub use printed::Printed;

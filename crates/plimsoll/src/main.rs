@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use plimsoll::arguments::{self, Invocation};
-use plimsoll::{logging, serve};
+use plimsoll::{Printed, check, logging, promql, serve};
 
 // The default allocator keeps what discovery of many series needed once; this one gives it back.
 #[global_allocator]
@@ -24,6 +24,8 @@ fn main() -> ExitCode {
             write(&mut std::io::stdout(), &text);
             ExitCode::SUCCESS
         }
+        Ok(Invocation::Check(settings)) => print(&check::run(&settings, &mut std::io::stdin())),
+        Ok(Invocation::Promql(settings)) => print(&promql::run(&settings, &mut std::io::stdin())),
         Ok(Invocation::Serve { settings, warnings }) => {
             logging::start(&settings.logging);
             for warning in warnings {
@@ -36,6 +38,12 @@ fn main() -> ExitCode {
         }
         Err(error) => fail(&error.to_string(), error.exit_code),
     }
+}
+
+fn print(printed: &Printed) -> ExitCode {
+    write(&mut std::io::stderr(), &printed.err);
+    write(&mut std::io::stdout(), &printed.out);
+    ExitCode::from(printed.code)
 }
 
 fn fail(message: &str, code: u8) -> ExitCode {

@@ -36,7 +36,7 @@ pub(super) fn read(
         Err(error) => {
             let message = format!("seriesQuery is no PromQL: {}", error.message);
             let fix = if is_one_word(text) {
-                format!("quote the name: seriesQuery: '{{\"{}\"}}'", text.trim())
+                format!("quote the name: seriesQuery: '{{__name__=\"{}\"}}'", text.trim())
             } else {
                 "correct it; until then Prometheus answers 400, and the rule finds nothing".to_owned()
             };
@@ -72,7 +72,7 @@ fn advice(text: &str, expr: &Expr) -> String {
     match (expr, &selectors[..]) {
         // `http-requests`
         (Expr::Binary(binary), [..]) if is_one_word(text) => format!(
-            "if this is one name, quote it: seriesQuery: '{{\"{}\"}}'; `{}` is an operator otherwise",
+            "if this is one name, quote it: seriesQuery: '{{__name__=\"{}\"}}'; `{}` is an operator otherwise",
             text.trim(),
             binary.op.as_str()
         ),

@@ -153,6 +153,16 @@ impl LabelMapping {
         }
     }
 
+    /// Whether a template recognises labels.
+    pub(super) fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// The labels that have an override, in file order.
+    pub fn overridden(&self) -> impl Iterator<Item = &str> {
+        self.overrides.iter().map(|entry| &*entry.label)
+    }
+
     /// The place of the override of `label` among the overrides.
     pub fn override_index(&self, label: &str) -> Option<usize> {
         self.overrides.iter().position(|entry| *entry.label == *label)

@@ -54,6 +54,25 @@ pub fn aggregations(expr: &Expr) -> Vec<&Aggregate> {
     found
 }
 
+/// The labels that a query groups by, matches on, copies or makes.
+pub fn mentioned(expr: &Expr) -> Vec<&str> {
+    let mut found: Vec<&str> = Vec::new();
+    walk(expr, &mut |expr| match expr {
+        Expr::Aggregate(aggregate) => found.extend(aggregate.grouping.iter().map(String::as_str)),
+        Expr::Binary(binary) => {
+            if let Some(matching) = &binary.matching {
+                found.extend(matching.labels.iter().chain(&matching.include).map(String::as_str));
+            }
+        }
+        Expr::Call(call) => found.extend(call.args.iter().filter_map(|arg| match arg.unwrapped() {
+            Expr::String { value, .. } => Some(value.as_str()),
+            _ => None,
+        })),
+        _ => {}
+    });
+    found
+}
+
 /// Calls `visit` with each part of the query, from the outside in. The depth is that of the parser, which is bounded.
 fn walk<'a>(expr: &'a Expr, visit: &mut impl FnMut(&'a Expr)) {
     visit(expr);

@@ -89,19 +89,32 @@ impl RuleSet {
                 if !reason.is_mistake() {
                     continue;
                 }
-                let position =
-                    rule.labels.override_index(&label).and_then(|index| rule.override_positions.get(index));
-                let finding = Finding::new(
-                    Code::ResourceName,
-                    position.copied().unwrap_or(rule.place.position),
-                    format!("label `{label}` is mapped to a resource that cannot exist: {reason}"),
-                );
-                found.push(
-                    finding.in_rule(rule.place, &rule.series_query).with_excerpt(&self.source, label.len()),
-                );
+                let message = format!("label `{label}` is mapped to a resource that cannot exist: {reason}");
+                found.push(self.override_finding(rule, &label, Code::ResourceName, message));
             }
         }
         found
+    }
+
+    /// A finding about the whole of `rule`, which belongs to this set.
+    pub fn finding(&self, rule: &Rule, code: Code, message: impl Into<String>) -> Finding {
+        Finding::new(code, rule.place.position, message)
+            .in_rule(rule.place, &rule.series_query)
+            .with_excerpt(&self.source, usize::MAX)
+    }
+
+    /// A finding about the override of `label` in `rule`.
+    pub fn override_finding(
+        &self,
+        rule: &Rule,
+        label: &str,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Finding {
+        let position = rule.labels.override_index(label).and_then(|index| rule.override_positions.get(index));
+        Finding::new(code, position.copied().unwrap_or(rule.place.position), message)
+            .in_rule(rule.place, &rule.series_query)
+            .with_excerpt(&self.source, label.chars().count())
     }
 
     /// The distinct selectors of all rules, in file order.

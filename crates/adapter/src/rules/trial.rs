@@ -62,13 +62,8 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str, dialect
     let labels = rule.labels.examples();
     let namespace = labels.namespace.as_deref().map(|label| (label, "default"));
     let plain = Subject { series, selector: &any, namespace: None, objects: None, group_by: &[] };
-    let object = [labels.object.unwrap_or_else(|| "pod".into())];
-    let outside = [labels.outside.unwrap_or_default()];
-    let of = |label: &'static [&'static str], group_by| Subject {
-        objects: Some((&*<[Box<str>]>::first(group_by).map_or("", |label| label), Names::Listed(label))),
-        group_by,
-        ..plain
-    };
+    let object = [labels.object.clone().unwrap_or_else(|| "pod".into())];
+    let outside = [labels.outside.clone().unwrap_or_default()];
     let mut trials = Vec::new();
     if external {
         if rule.namespaced && namespace.is_some() {
@@ -77,13 +72,15 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str, dialect
         trials.push(Trial { what: "any namespace", subject: plain });
         trials.push(Trial { what: "a selector", subject: Subject { selector: &some, ..plain } });
     } else {
-        let one = Subject { namespace, ..of(&["example-1"], &object) };
+        let one = Subject { namespace, ..plain.about(&["example-1"], &object) };
         trials.push(Trial { what: "one object", subject: one });
-        let all = Subject { namespace, ..of(&["example-1", "example-2"], &object) };
+        let all = Subject { namespace, ..plain.about(&["example-1", "example-2"], &object) };
         trials.push(Trial { what: "all objects of a namespace", subject: all });
         if !outside[0].is_empty() {
-            trials
-                .push(Trial { what: "an object outside namespaces", subject: of(&["example-1"], &outside) });
+            trials.push(Trial {
+                what: "an object outside namespaces",
+                subject: plain.about(&["example-1"], &outside),
+            });
         }
     }
     let reads = match tried.all(trials) {
@@ -93,21 +90,27 @@ pub(super) fn advice(rule: &Rule, written: &DiscoveryRule, source: &str, dialect
             return found;
         }
     };
-    let Some(first) = reads.first() else { return found };
-    if external {
-        found.extend(tried.uses_matchers());
-    } else if let Some((label, _)) = namespace {
-        found.extend(tried.selects_namespace(first, label));
-    }
     let mut seen = Vec::new();
     for read in &reads {
-        let required: Vec<&str> = read.subject.group_by.iter().map(|label| &**label).collect();
+        let own = read.subject.group_by.iter().map(|label| &**label);
+        let others = rule.labels.overridden().filter(|label| labels.namespace.as_deref() != Some(label));
+        // With a template any label may name the objects.
+        let mentioned = if rule.labels.has_template() { meaning::mentioned(&read.expr) } else { Vec::new() };
+        let names: Vec<&str> = own.chain(others).chain(mentioned).collect();
+        let required = if external { Vec::new() } else { vec![names] };
         for finding in tried.judge(read, &required, external) {
             if !seen.contains(&finding.code) {
                 seen.push(finding.code);
                 found.push(finding);
             }
         }
+    }
+    if external {
+        found.extend(tried.uses_matchers());
+    } else if let (Some(first), Some((label, _)), false) =
+        (reads.first(), namespace, seen.contains(&Code::LabelLost))
+    {
+        found.extend(tried.selects_namespace(first, label));
     }
     found
 }
@@ -151,7 +154,7 @@ pub(super) fn resource_advice(
             template: rule.container_query.as_ref(),
             dialect,
         };
-        let required = [&**pod, &**namespace, &rule.container_label];
+        let required = [&**pod, &rule.container_label];
         found.extend(tried.resource(Trial { what: "pods", subject }, &required));
     }
     if let Some(node) = &node {
@@ -166,6 +169,13 @@ pub(super) fn resource_advice(
     found
 }
 
+impl<'a> Subject<'a> {
+    /// The same about objects whose names `label` holds.
+    fn about(self, names: &'a [&'a str], label: &'a [Box<str>; 1]) -> Self {
+        Self { objects: Some((&label[0], Names::Listed(names))), group_by: label, ..self }
+    }
+}
+
 impl<'a> Tried<'a> {
     /// All trials rendered and read; the first that fails is the only one told of.
     fn all(&self, trials: Vec<Trial<'a>>) -> Result<Vec<Read<'a>>, Box<Finding>> {
@@ -173,7 +183,8 @@ impl<'a> Tried<'a> {
     }
 
     fn resource(&self, trial: Trial<'a>, required: &[&str]) -> Vec<Finding> {
-        let required: Vec<&str> = required.iter().copied().filter(|label| !label.is_empty()).collect();
+        let required: Vec<Vec<&str>> =
+            required.iter().filter(|label| !label.is_empty()).map(|label| vec![*label]).collect();
         match self.read(trial) {
             Ok(read) => self.judge(&read, &required, false),
             Err(finding) => vec![*finding],
@@ -227,7 +238,7 @@ impl<'a> Tried<'a> {
             let plain = Subject { series: SERIES, ..*subject };
             let plain = self.template.and_then(|template| query::render(template, &plain).ok());
             if plain.is_some_and(|query| syntax::parse(&query.text).is_ok()) {
-                return self.bare_name(subject, text, error.span);
+                return self.bare_name(subject, text);
             }
         }
         let message = format!("{} gives no PromQL for {what}: {}", self.field, error.message);
@@ -256,7 +267,9 @@ impl<'a> Tried<'a> {
         }
     }
 
-    fn bare_name(&self, subject: &Subject<'_>, text: &str, span: Span) -> Finding {
+    fn bare_name(&self, subject: &Subject<'_>, text: &str) -> Finding {
+        let start = text.find(subject.series).unwrap_or_default();
+        let span = Span { start, end: start + subject.series.len() };
         let message = format!(
             "the series is called `{}`, which is no plain name, and {} has it where it cannot be quoted",
             subject.series, self.field
@@ -266,8 +279,8 @@ impl<'a> Tried<'a> {
         )
     }
 
-    /// What is wrong or doubtful in a query that is PromQL; `required` are the labels that its result must have.
-    fn judge(&self, read: &Read<'_>, required: &[&str], scalar_is_fine: bool) -> Vec<Finding> {
+    /// What is wrong or doubtful in a query that is PromQL; of each of `required`, its result must have a label.
+    fn judge(&self, read: &Read<'_>, required: &[Vec<&str>], scalar_is_fine: bool) -> Vec<Finding> {
         let mut found = Vec::new();
         let Read { subject, text, expr } = read;
         let whole = expr.span();
@@ -293,24 +306,21 @@ impl<'a> Tried<'a> {
                 found.push(at(Code::QueryType, whole, message).with_fix("take the quotes away"));
             }
         }
-        for label in required {
-            if let Some(span) = meaning::loses(expr, label) {
-                let message = format!("{field} drops the label `{label}`, which says whose value it is");
-                let fix = match *label {
-                    label if subject.group_by.iter().any(|grouped| **grouped == *label) => {
-                        "aggregate with by (<<.GroupBy>>)".to_owned()
-                    }
-                    label => format!("aggregate with by (<<.GroupBy>>, {label})"),
-                };
-                found.push(at(Code::LabelLost, span, message).with_fix(fix));
-                break;
-            }
+        for labels in required {
+            let lost: Option<Vec<Span>> = labels.iter().map(|label| meaning::loses(expr, label)).collect();
+            let (Some(label), Some(span)) = (labels.first(), lost.and_then(|spans| spans.first().copied()))
+            else {
+                continue;
+            };
+            let message = format!("{field} drops the label `{label}`, which says whose value it is");
+            found.push(at(Code::LabelLost, span, message).with_fix("aggregate with by (<<.GroupBy>>)"));
+            break;
         }
         if !query::is_metric_name(subject.series) {
             let named = meaning::selectors(expr);
             let used = self.template.is_some_and(|template| template.fields().any(|field| field == "Series"));
             if used && !named.iter().any(|selector| meaning::exact_name(selector) == Some(subject.series)) {
-                found.push(self.bare_name(subject, text, whole));
+                found.push(self.bare_name(subject, text));
             }
         }
         if subject.series != SERIES
@@ -409,6 +419,9 @@ impl<'a> Tried<'a> {
 
     /// A finding at the part of the template that gave `span` of `text`.
     fn at(&self, code: Code, subject: &Subject<'_>, text: &str, span: Span, message: String) -> Finding {
+        // A mistake at the end is shown behind the last word, not on the empty line after it.
+        let end = text.trim_end().len();
+        let span = if span.start > end { Span { start: end, end } } else { span };
         let of = |at| self.template.map_or(0..0, |template| query::source_of(template, subject, text, at));
         let (first, last) = (of(span.start), of(span.end.saturating_sub(1).max(span.start)));
         let Range { start, end } = first.start..last.end.max(first.end);

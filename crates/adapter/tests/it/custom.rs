@@ -245,7 +245,7 @@ rules:
     let state = world.adapter.state();
     assert!(state.catalogue.custom_list().is_empty());
     assert_eq!(
-        state.catalogue.rules[0].problems,
+        state.catalogue.rules[0].problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "`m` for pods cannot be asked for: no label is mapped to namespaces; add one to `resources.overrides`"
         ]
@@ -269,7 +269,7 @@ rules:
     .await;
     let before = world.adapter.state();
     assert_eq!(
-        before.catalogue.rules[0].problems,
+        before.catalogue.rules[0].problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "inactive until the cluster serves its resources: label `widget`: the cluster has no resource type \
           `widget.shop.example.com`"
@@ -301,7 +301,7 @@ rules:
     let _ = world.custom("pods", "web-1", "m").await;
     assert_eq!(world.prometheus.take_queries(), [r#"m{namespace="default",pod="web-1"}"#]);
     assert_eq!(
-        world.adapter.state().catalogue.rules[0].problems,
+        world.adapter.state().catalogue.rules[0].problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["labels `pod_name` and `pod` are mapped to the same resource; queries use `pod`, the last"]
     );
 }

@@ -96,8 +96,15 @@ externalRules:
         [r#"sum(depth{ x="y"})"#, r#"other{namespace="default"}"#],
         "a comma that would lead is dropped"
     );
-    let problems: Vec<String> =
-        world.adapter.state().catalogue.rules.iter().flat_map(|status| status.problems.clone()).collect();
+    let problems: Vec<String> = world
+        .adapter
+        .state()
+        .catalogue
+        .rules
+        .iter()
+        .flat_map(|status| status.problems.clone())
+        .map(|problem| problem.text)
+        .collect();
     assert_eq!(
         problems,
         [

@@ -79,14 +79,16 @@ fn shown(value: &str) -> String {
 }
 
 /// The text that was asked for (help, version), or the failure.
-pub(super) fn printable(error: clap::Error) -> Result<String, ArgumentsError> {
+pub(super) fn printable(error: clap::Error, command: &str) -> Result<String, ArgumentsError> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
-        _ => Err(of(&error)),
+        _ => Err(of(&error, command)),
     }
 }
 
-pub(super) fn of(error: &clap::Error) -> ArgumentsError {
+/// The failure of `command`, such as `serve`, as advice.
+pub(super) fn of(error: &clap::Error, command: &str) -> ArgumentsError {
+    let asked = if command.is_empty() { "plimsoll".to_owned() } else { format!("plimsoll {command}") };
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
@@ -94,15 +96,15 @@ pub(super) fn of(error: &clap::Error) -> ArgumentsError {
     };
     let argument = context(ContextKind::InvalidArg);
     match error.kind() {
-        ErrorKind::UnknownArgument => unknown(argument, context(ContextKind::SuggestedArg)),
+        ErrorKind::UnknownArgument => unknown(argument, context(ContextKind::SuggestedArg), command),
         ErrorKind::InvalidSubcommand => {
             let command = context(ContextKind::InvalidSubcommand);
             let suggested = context(ContextKind::SuggestedSubcommand);
             let failure = ArgumentsError::new(format!("there is no command \"{}\"", shown(command)));
             failure.with_fix(if suggested.is_empty() {
-                "`plimsoll --help` lists the commands".to_owned()
+                format!("`{asked} --help` lists the commands")
             } else {
-                format!("did you mean `plimsoll {suggested}`?")
+                format!("did you mean `{asked} {suggested}`?")
             })
         }
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
@@ -114,13 +116,19 @@ pub(super) fn of(error: &clap::Error) -> ArgumentsError {
                 return ArgumentsError::new(format!("{flag} needs a value"))
                     .with_fix(format!("write {}", argument.replacen(' ', "=", 1)));
             }
-            invalid(flag, value, source.as_deref(), error)
+            invalid(flag, value, source.as_deref(), error, &asked)
         }
         _ => ArgumentsError::new(first_line(&error.to_string())),
     }
 }
 
-fn invalid(flag: &str, value: &str, source: Option<&str>, error: &clap::Error) -> ArgumentsError {
+fn invalid(
+    flag: &str,
+    value: &str,
+    source: Option<&str>,
+    error: &clap::Error,
+    asked: &str,
+) -> ArgumentsError {
     let value = match flag {
         _ if SECRET.contains(&flag) => "...".to_owned(),
         "--prometheus-url" => without_secrets(value),
@@ -134,26 +142,32 @@ fn invalid(flag: &str, value: &str, source: Option<&str>, error: &clap::Error) -
         Some(source) => source.split_once('\n').unwrap_or((source, "")),
         None => ("it is none of the possible values", possible.as_str()),
     };
-    let fix = if fix.is_empty() { "`plimsoll serve --help` says what it takes" } else { fix };
+    let fix = if fix.is_empty() { format!("`{asked} --help` says what it takes") } else { fix.to_owned() };
     ArgumentsError::value(flag, &value, reason).with_fix(fix)
 }
 
-fn unknown(argument: &str, suggested: &str) -> ArgumentsError {
+fn unknown(argument: &str, suggested: &str, command: &str) -> ArgumentsError {
+    let serve = command == "serve";
+    if !serve && !argument.starts_with('-') {
+        let failure = ArgumentsError::new(format!("\"{}\" belongs to no flag", shown(argument)));
+        return failure
+            .with_fix(format!("`plimsoll {command} --help` shows what may stand there; quote a query"));
+    }
     let name = argument.split('=').next().unwrap_or(argument);
     let failure = ArgumentsError::new(format!("there is no flag {}", shown(name)));
     let bare = name.trim_start_matches('-').to_ascii_lowercase();
-    if let Some((_, advice)) = EXPECTED.iter().find(|(expected, _)| *expected == bare) {
+    if serve && let Some((_, advice)) = EXPECTED.iter().find(|(expected, _)| *expected == bare) {
         return failure.with_fix(*advice);
     }
     let dashed = bare.replace(['_', '.'], "-");
     let known = flags();
-    if let Some(flag) = known.iter().find(|flag| **flag == dashed) {
+    if serve && let Some(flag) = known.iter().find(|flag| **flag == dashed) {
         return failure.with_fix(format!("did you mean --{flag}?"));
     }
     if !suggested.is_empty() {
         return failure.with_fix(format!("did you mean {suggested}?"));
     }
-    failure.with_fix("`plimsoll serve --help` lists the flags")
+    failure.with_fix(format!("`plimsoll {command} --help` lists the flags"))
 }
 
 /// A failure if an argument is a long flag with a single dash, which would be read as `-c` or `-v`.

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** nothing of clap appears in a public signature, and nothing is opened, read or printed here.
 
+mod check;
 mod compatibility;
 mod failure;
 mod flags;
@@ -21,6 +22,7 @@ use std::path::Path;
 
 use clap::FromArgMatches as _;
 
+pub use check::{CheckSettings, Expression, Input, Moment, Output, PromqlSettings};
 pub use failure::ArgumentsError;
 pub use reference::reference;
 pub use settings::{
@@ -39,6 +41,10 @@ pub enum Invocation {
         /// What is doubtful about accepted arguments, each in one sentence that names its argument; to be logged.
         warnings: Vec<String>,
     },
+    /// Check a configuration.
+    Check(CheckSettings),
+    /// Format, check or evaluate a query.
+    Promql(PromqlSettings),
     /// Print this text (help or version) to standard output and end well.
     Print(String),
 }
@@ -58,19 +64,35 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation,
         return Err(failure);
     }
     let command = serve::command();
+    let asked = asked(&command, &arguments);
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(error) => return failure::printable(error).map(Invocation::Print),
+        Err(error) => return failure::printable(error, &asked).map(Invocation::Print),
     };
     match matches.subcommand() {
         Some(("serve", matches)) => {
-            let flags = flags::ServeFlags::from_arg_matches(matches).map_err(|error| failure::of(&error))?;
+            let flags =
+                flags::ServeFlags::from_arg_matches(matches).map_err(|error| failure::of(&error, "serve"))?;
             let mut warnings = compatibility::warnings(matches);
             let settings = serve::settings(flags, matches, &mut warnings)?;
             Ok(Invocation::Serve { settings: Box::new(settings), warnings })
         }
+        Some(("check", matches)) => check::check(matches),
+        Some(("promql", matches)) => check::promql(matches),
         _ => Err(ArgumentsError::new("no command is given").with_fix("`plimsoll --help` lists the commands")),
     }
+}
+
+/// The command that the arguments begin with, such as `promql eval`; empty for none.
+fn asked(command: &clap::Command, arguments: &[OsString]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    let mut command = command;
+    for argument in arguments.iter().skip(1) {
+        let Some(found) = command.find_subcommand(argument) else { break };
+        names.push(found.get_name());
+        command = found;
+    }
+    names.join(" ")
 }
 
 /// The arguments with `serve` in second place where the rest of the line implies it.

@@ -56,6 +56,7 @@ pub(super) fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .subcommand(serve)
+        .subcommands(super::check::commands())
 }
 
 /// Checks what single flags cannot, and gives types.

@@ -20,6 +20,7 @@ fn serve(arguments: &[&str]) -> Result<(ServeSettings, Vec<String>), String> {
     match read_line(&line) {
         Ok(Invocation::Serve { settings, warnings }) => Ok((*settings, warnings)),
         Ok(Invocation::Print(text)) => Err(text),
+        Ok(other) => Err(format!("{other:?}")),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -94,6 +94,42 @@ pub(super) fn comma_list(text: &str) -> Result<CommaList, String> {
     }
 }
 
+/// A moment in milliseconds since 1970: Unix seconds, also with a fraction, or RFC 3339.
+pub(super) fn moment(text: &str) -> Result<i64, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        // As far as jiff and Prometheus go: some thousand years.
+        if seconds.is_finite() && seconds.abs() < 250_000_000_000.0 {
+            return Ok((seconds * 1000.0).round() as i64);
+        }
+        return Err("no such time can be handled\nwrite Unix seconds, as in 1700000000".to_owned());
+    }
+    text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond).map_err(|_| {
+        "it is no time\nwrite Unix seconds, as in 1700000000, or RFC 3339, as in 2023-11-14T22:13:20Z"
+            .to_owned()
+    })
+}
+
+/// A distance of times in milliseconds, over 0: seconds, or a duration as Prometheus writes it.
+pub(super) fn step(text: &str) -> Result<i64, String> {
+    let milliseconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds * 1000.0,
+        Err(_) => match plimsoll_model::duration::parse_prometheus(text) {
+            Ok(duration) => duration.as_millis() as f64,
+            Err(_) => {
+                return Err(
+                    "it is no duration\nwrite seconds, as in 15, or a duration, as in 30s or 1m".to_owned()
+                );
+            }
+        },
+    };
+    if (1.0..1e15).contains(&milliseconds) {
+        Ok(milliseconds as i64)
+    } else {
+        Err("a step is at least a millisecond\nwrite seconds, as in 15, or a duration, as in 30s or 1m"
+            .to_owned())
+    }
+}
+
 /// `NAME=VALUE`, split at the first `=`; without one, the value is empty.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));

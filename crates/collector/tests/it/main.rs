@@ -1,0 +1,2 @@
+//! The formats as targets write them.
+mod exposition;
