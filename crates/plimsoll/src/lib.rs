@@ -9,6 +9,7 @@ pub mod logging;
 mod printed;
 pub mod promql;
 pub mod reload;
+mod series_file;
 pub mod serve;
 
 pub use printed::Printed;

@@ -24,8 +24,8 @@ fn main() -> ExitCode {
             write(&mut std::io::stdout(), &text);
             ExitCode::SUCCESS
         }
-        Ok(Invocation::Check(settings)) => print(&check::run(&settings, &mut std::io::stdin())),
-        Ok(Invocation::Promql(settings)) => print(&promql::run(&settings, &mut std::io::stdin())),
+        Ok(Invocation::Check(settings)) => print(&check::run(&settings, now(), &mut std::io::stdin())),
+        Ok(Invocation::Promql(settings)) => print(&promql::run(&settings, now(), &mut std::io::stdin())),
         Ok(Invocation::Serve { settings, warnings }) => {
             logging::start(&settings.logging);
             for warning in warnings {
@@ -38,6 +38,12 @@ fn main() -> ExitCode {
         }
         Err(error) => fail(&error.to_string(), error.exit_code),
     }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn print(printed: &Printed) -> ExitCode {

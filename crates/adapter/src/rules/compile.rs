@@ -94,6 +94,10 @@ impl RuleSet {
                     }
                 }
             });
+        // True of a whole configuration, and told at its first query.
+        let mut told = false;
+        warnings
+            .retain(|finding| finding.code != Code::GmpAllClusters || !std::mem::replace(&mut told, true));
         (Self { custom, external, resource, warnings, source: Arc::clone(source) }, findings)
     }
 }
@@ -101,8 +105,9 @@ impl RuleSet {
 impl Rule {
     fn compile(rule: &DiscoveryRule, source: &str) -> Result<Self, Vec<Finding>> {
         let site = Site { place: rule.place, series_query: &rule.series_query, source };
-        let naming = Naming::compile(&rule.series_filters, &rule.name)
-            .map_err(|error| naming_finding(&site, rule, &error));
+        let naming = Naming::compile(&rule.series_filters, &rule.name).map_err(|errors| {
+            errors.iter().map(|error| naming_finding(&site, rule, error)).collect::<Vec<_>>()
+        });
         let labels = LabelMapping::compile(&rule.resources)
             .map_err(|error| mapping_finding(&site, &rule.resources.template, &error));
         let metrics_query = match rule.metrics_query.as_str() {
@@ -129,7 +134,10 @@ impl Rule {
                 told: Told::default(),
             }),
             (naming, labels, metrics_query) => {
-                Err([naming.err(), labels.err(), metrics_query.err()].into_iter().flatten().collect())
+                let mut found = naming.err().unwrap_or_default();
+                found.extend([labels.err(), metrics_query.err()].into_iter().flatten());
+                found.sort_by_key(|finding| finding.position);
+                Err(found)
             }
         }
     }

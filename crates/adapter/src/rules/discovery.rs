@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** at most one finding per selector.
 
-use plimsoll_promql::syntax::ast::{Edges, Expr, VectorSelector};
+use plimsoll_promql::syntax::ast::{Edges, Expr, Shift, VectorSelector};
 use plimsoll_promql::syntax::{self, Span};
 
 use super::Dialect;
@@ -37,6 +37,8 @@ pub(super) fn read(
             let message = format!("seriesQuery is no PromQL: {}", error.message);
             let fix = if is_one_word(text) {
                 format!("quote the name: seriesQuery: '{{__name__=\"{}\"}}'", text.trim())
+            } else if error.message.contains("braces") || error.message.contains("label matching") {
+                "between the braces stand matchers such as pod!=\"\", separated by commas; there are =, !=, =~ and !~".to_owned()
             } else {
                 "correct it; until then Prometheus answers 400, and the rule finds nothing".to_owned()
             };
@@ -68,7 +70,9 @@ fn is_plain(vector: &VectorSelector) -> bool {
 
 fn advice(text: &str, expr: &Expr) -> String {
     let selectors = meaning::selectors(expr);
-    let bare = |selector: &VectorSelector| text[selector.span.start..selector.span.end].trim().to_owned();
+    let bare = |selector: &VectorSelector| {
+        VectorSelector { shift: Shift::default(), edges: Edges::Plain, ..selector.clone() }.to_string()
+    };
     match (expr, &selectors[..]) {
         // `http-requests`
         (Expr::Binary(binary), [..]) if is_one_word(text) => format!(

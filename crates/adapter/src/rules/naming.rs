@@ -47,23 +47,43 @@ impl Naming {
     /// Compiles the two sections.
     ///
     /// # Errors
-    /// See [`NamingError`].
+    /// Every mistake, filters first.
     pub fn compile(
         filters: &[config::SeriesFilter],
         name: &config::NameMapping,
-    ) -> Result<Self, NamingError> {
+    ) -> Result<Self, Vec<NamingError>> {
+        let mut errors = Vec::new();
         let mut compiled = Vec::with_capacity(filters.len());
         for (index, filter) in filters.iter().enumerate() {
             let (pattern, keep) = match (filter.is.as_str(), filter.is_not.as_str()) {
-                ("", "") => return Err(NamingError::FilterKind { index }),
+                ("", "") => {
+                    errors.push(NamingError::FilterKind { index });
+                    continue;
+                }
                 (pattern, "") => (pattern, true),
                 ("", pattern) => (pattern, false),
-                _ => return Err(NamingError::FilterKind { index }),
+                _ => {
+                    errors.push(NamingError::FilterKind { index });
+                    continue;
+                }
             };
-            let pattern = GoRegexp::new(pattern)
-                .map_err(|error| NamingError::FilterPattern { index, reason: error.to_string() })?;
-            compiled.push(Filter { pattern, keep });
+            match GoRegexp::new(pattern) {
+                Ok(pattern) => compiled.push(Filter { pattern, keep }),
+                Err(error) => errors.push(NamingError::FilterPattern { index, reason: error.to_string() }),
+            }
         }
+        match Self::name(name) {
+            Ok((matches, template)) if errors.is_empty() => Ok(Self { filters: compiled, matches, template }),
+            Ok(_) => Err(errors),
+            Err(error) => {
+                errors.push(error);
+                Err(errors)
+            }
+        }
+    }
+
+    /// `name`: what series must match, and the expansion that gives their API name.
+    fn name(name: &config::NameMapping) -> Result<(Option<GoRegexp>, String), NamingError> {
         let matches = match name.matches.as_str() {
             "" => None,
             pattern => Some(
@@ -80,7 +100,7 @@ impl Naming {
             },
             (template, _) => template.to_owned(),
         };
-        Ok(Self { filters: compiled, matches, template })
+        Ok((matches, template))
     }
 
     /// The API name of `series`, or `None` when a filter leaves it out.

@@ -242,29 +242,35 @@ impl<'a> Tried<'a> {
             }
         }
         let message = format!("{} gives no PromQL for {what}: {}", self.field, error.message);
-        self.at(Code::QuerySyntax, subject, text, error.span, message).with_fix(self.correction(text, error))
+        self.at(Code::QuerySyntax, subject, text, error.span, message).with_fix(self.correction(error))
     }
 
-    fn correction(&self, text: &str, error: &ParseError) -> String {
-        let Some(name) = error.message.strip_prefix("unknown function with name ") else {
+    fn correction(&self, error: &ParseError) -> String {
+        let message = &error.message;
+        if message.contains("expected type range vector") {
+            return "write the range behind the braces: <<.Series>>{<<.LabelMatchers>>}[2m]".to_owned();
+        }
+        if message.contains("got range vector") {
+            return "take the range in brackets away, or put rate() around it".to_owned();
+        }
+        let Some(name) = message.strip_prefix("unknown function with name ") else {
             return "correct the template, so that what it gives (behind `=`) is PromQL; until then such requests fail"
                 .to_owned();
         };
         let name = name.trim_matches('"');
         let lower = name.to_ascii_lowercase();
-        let similar = FUNCTIONS
-            .iter()
-            .map(|function| function.name)
-            .find(|known| *known == lower || config::is_similar(known, &lower));
-        // An aggregation with capitals.
-        let aggregation = ["sum", "avg", "min", "max", "count"].into_iter().find(|known| *known == lower);
-        match aggregation.or(similar) {
-            Some(known) => format!("did you mean {known}()?"),
-            None if text.contains('(') => format!(
-                "Prometheus has no function {name}(); where the server extends PromQL, as VictoriaMetrics does, it may"
-            ),
-            None => String::new(),
-        }
+        let known = || FUNCTIONS.iter().map(|function| function.name);
+        let similar = known()
+            .find(|known| known.starts_with(&lower))
+            .or_else(|| known().find(|known| config::is_similar(known, &lower)));
+        similar.map_or_else(
+            || {
+                format!(
+                    "Prometheus has no {name}(); a server that extends PromQL may, as VictoriaMetrics does"
+                )
+            },
+            |known| format!("did you mean {known}()?"),
+        )
     }
 
     fn bare_name(&self, subject: &Subject<'_>, text: &str) -> Finding {
@@ -366,6 +372,12 @@ impl<'a> Tried<'a> {
                     at(Code::GmpLanguage, span, message).with_fix("do without it")
                 }
             });
+        }
+        if self.dialect == Dialect::GoogleManaged && !meaning::selects(expr, "cluster") {
+            let message = "Google's managed service answers from all clusters of the metrics scope, and the query selects none";
+            found.push(at(Code::GmpAllClusters, expr.span(), message.to_owned()).with_fix(
+                "where the scope has several clusters, put cluster=\"NAME\" into the braces of each query",
+            ));
         }
         if self.dialect == Dialect::GoogleManaged
             && let Some(selector) =

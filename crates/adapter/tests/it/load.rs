@@ -40,7 +40,7 @@ fn every_mistake_of_a_file_is_reported_at_once() {
   resources: {template: "k_<<.Group>>"}
 "#,
     );
-    assert_eq!(text.matches("in rule").count(), 4, "{text}");
+    assert_eq!(text.matches("in rule").count(), 5, "{text}");
     assert!(text.contains("seriesFilters[0] needs exactly one of `is` and `isNot`"), "{text}");
     assert!(
         text.contains(

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** at most one input is standard input.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Command, FromArgMatches as _, Subcommand};
@@ -223,7 +222,7 @@ pub(super) fn promql(matches: &clap::ArgMatches) -> Result<Invocation, Arguments
 }
 
 fn input(path: PathBuf) -> Input {
-    if path.as_os_str() == &OsString::from("-") { Input::Stdin } else { Input::File(path) }
+    if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path) }
 }
 
 fn expression(expr: Option<String>, command: &str) -> Result<Expression, ArgumentsError> {

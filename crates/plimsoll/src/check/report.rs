@@ -2,12 +2,19 @@
 //!
 //! **Invariant:** `schemaVersion` grows when a member changes its meaning or goes; members may be added at any time.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use plimsoll_adapter::config::{Finding, Severity};
 use plimsoll_adapter::rules::Dialect;
+use plimsoll_model::quote::quote;
 use serde::Serialize;
 
 use super::findings::Examined;
+use super::observed::{Answer, Of, RuleOutcome, Valued};
 use crate::arguments::CheckSettings;
+use crate::promql::moment;
+use crate::series_file::SeriesFile;
 
 /// What is printed with `--output=json`.
 #[derive(Debug, Serialize)]
@@ -19,6 +26,78 @@ pub(super) struct Report {
     rules: Rules,
     counts: Counts,
     findings: Vec<Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<On>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried: Option<Vec<Tried>>,
+}
+
+/// The series that the rules were tried on.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct On {
+    file: String,
+    format: &'static str,
+    count: usize,
+    has_values: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tried {
+    section: &'static str,
+    number: usize,
+    /// In words.
+    #[serde(skip)]
+    rule: String,
+    /// `null` when the selector is none.
+    series: Option<usize>,
+    metrics: Vec<Metric>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metric {
+    name: String,
+    series: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    query: Option<String>,
+    values: Vec<MetricValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct MetricValue {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<BTreeMap<String, String>>,
+    value: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl On {
+    pub(super) fn new(file: String, series: &SeriesFile, time: i64) -> Self {
+        Self {
+            file,
+            format: series.described(),
+            count: series.series().len(),
+            has_values: series.has_values(),
+            time: series.has_values().then(|| moment(time)),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,7 +146,11 @@ struct Rendered {
 }
 
 impl Report {
-    pub(super) fn new(settings: &CheckSettings, examined: &Examined) -> Self {
+    pub(super) fn new(
+        settings: &CheckSettings,
+        examined: &Examined,
+        tried: Option<(&On, &[RuleOutcome])>,
+    ) -> Self {
         let count =
             |severity| examined.findings.iter().filter(|finding| finding.code.severity() == severity).count();
         let (custom, external, resource) = examined.count;
@@ -85,6 +168,8 @@ impl Report {
                 hint: count(Severity::Hint),
             },
             findings: examined.findings.iter().map(Found::from).collect(),
+            series: tried.map(|(on, _)| on.clone()),
+            tried: tried.map(|(_, outcomes)| outcomes.iter().map(Tried::from).collect()),
         }
     }
 
@@ -105,8 +190,30 @@ impl Report {
             text.push_str(&finding.render_with_code(&self.config));
             text.push_str("\n\n");
         }
+        if let (Some(on), Some(tried)) = (&self.series, &self.tried) {
+            self.tried(&mut text, on, tried);
+        }
         text.push_str(&self.summary());
         text
+    }
+
+    fn tried(&self, text: &mut String, on: &On, tried: &[Tried]) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "tried on {} of {} ({})", counted(on.count, "series"), on.file, on.format);
+        let _ = match &on.time {
+            Some(time) => writeln!(text, " at {time}\n"),
+            None => writeln!(text, ", which have no values\n"),
+        };
+        for rule in tried {
+            let _ = match rule.series {
+                Some(count) => writeln!(text, "{}: {}", rule.rule, counted(count, "series")),
+                None => writeln!(text, "{}: not asked for, as the selector is none", rule.rule),
+            };
+            for metric in &rule.metrics {
+                metric.text(text, on.has_values);
+            }
+            text.push('\n');
+        }
     }
 
     fn summary(&self) -> String {
@@ -135,6 +242,84 @@ impl Report {
     }
 }
 
+impl Metric {
+    fn text(&self, text: &mut String, has_values: bool) {
+        let inside =
+            self.namespace.as_deref().map(|name| format!(" in namespace {name}")).unwrap_or_default();
+        let what = self.resource.as_deref().unwrap_or("external metric");
+        let _ = writeln!(text, "  {} ({what}{inside})", self.name);
+        if let Some(query) = &self.query {
+            let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = writeln!(text, "    query: {line}");
+        }
+        let whose: Vec<String> = self.values.iter().map(MetricValue::whose).collect();
+        let width = whose.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+        for (name, MetricValue { value, .. }) in whose.iter().zip(&self.values) {
+            let _ = writeln!(text, "    {name:width$}  {value}");
+        }
+        if let Some(why) = &self.why {
+            let kind = if self.values.is_empty() { "no value" } else { "not all" };
+            let _ = writeln!(text, "    {kind}: {why}");
+        }
+        if self.left_out > 0 {
+            let kind = if has_values { "values" } else { "objects" };
+            let _ = writeln!(text, "    and {} more {kind} or namespaces", self.left_out);
+        }
+    }
+}
+
+impl MetricValue {
+    fn whose(&self) -> String {
+        match (&self.object, &self.labels) {
+            (Some(object), _) => object.clone(),
+            (None, Some(labels)) if labels.is_empty() => "(no labels)".to_owned(),
+            (None, Some(labels)) => {
+                let pairs: Vec<String> = labels
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", quote(value.as_bytes())))
+                    .collect();
+                format!("{{{}}}", pairs.join(", "))
+            }
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl From<&RuleOutcome> for Tried {
+    fn from(outcome: &RuleOutcome) -> Self {
+        let RuleOutcome { place, rule, series, answers } = outcome;
+        Self {
+            section: place.section.key(),
+            number: place.number,
+            rule: rule.clone(),
+            series: *series,
+            metrics: answers.iter().map(Metric::from).collect(),
+        }
+    }
+}
+
+impl From<&Answer> for Metric {
+    fn from(answer: &Answer) -> Self {
+        let value = |valued: &Valued| {
+            let (object, labels) = match &valued.of {
+                Of::Object(name) => (Some(name.clone()), None),
+                Of::Labels(labels) => (None, Some(labels.clone())),
+            };
+            MetricValue { object, labels, value: valued.value.clone() }
+        };
+        Self {
+            name: answer.metric.clone(),
+            series: answer.series.clone(),
+            resource: answer.resource.clone(),
+            namespace: answer.namespace.clone(),
+            query: answer.query.clone(),
+            values: answer.values.iter().map(value).collect(),
+            why: answer.why.clone(),
+            left_out: answer.more,
+        }
+    }
+}
+
 impl From<&Finding> for Found {
     fn from(finding: &Finding) -> Self {
         Self {
@@ -158,7 +343,7 @@ impl From<&Finding> for Found {
     }
 }
 
-/// `1 rule`, `2 rules`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+/// `1 rule`, `2 rules`, `2 series`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 || noun.ends_with('s') { "" } else { "s" })
 }

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** an error shows the query's line with carets under the place.
 
+pub(crate) mod eval;
+mod print;
+
 use std::io::Read;
 
 use plimsoll_adapter::config::{Excerpt, Position};
@@ -11,15 +14,24 @@ use serde_json::json;
 use crate::arguments::{Expression, Input, Output, PromqlSettings};
 use crate::input::InputError;
 use crate::printed::Printed;
+use crate::series_file::SeriesError;
 
-/// Does what `settings` say.
-pub fn run(settings: &PromqlSettings, stdin: &mut dyn Read) -> Printed {
-    let done = match settings {
-        PromqlSettings::Format { expr } => text_of(expr, stdin).map(|text| format(&text)),
-        PromqlSettings::Check { expr, output } => text_of(expr, stdin).map(|text| check(&text, *output)),
-        PromqlSettings::Eval { .. } => Ok(Printed::mistake("not yet")),
+pub(crate) use print::moment;
+
+/// Does what `settings` say; `now` is in milliseconds since 1970.
+pub fn run(settings: &PromqlSettings, now: i64, stdin: &mut dyn Read) -> Printed {
+    let done: Result<Printed, SeriesError> = match settings {
+        PromqlSettings::Format { expr } => {
+            text_of(expr, stdin).map(|text| format(&text)).map_err(SeriesError::from)
+        }
+        PromqlSettings::Check { expr, output } => {
+            text_of(expr, stdin).map(|text| check(&text, *output)).map_err(SeriesError::from)
+        }
+        PromqlSettings::Eval { expr, load, when, output } => {
+            eval::run(expr, load, *when, *output, now, stdin)
+        }
     };
-    done.unwrap_or_else(|error| Printed::unreadable(&error))
+    done.unwrap_or_else(|error| error.printed())
 }
 
 fn text_of(expr: &Expression, stdin: &mut dyn Read) -> Result<String, InputError> {

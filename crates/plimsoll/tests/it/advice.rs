@@ -2,10 +2,10 @@
 //!
 //! | what | test |
 //! |---|---|
-//! | a `seriesQuery` that is no selector, or an unrendered `{{ }}` | `a_rejected_selector_harms_no_other_rule` (module `better`); `an_unrendered_chart_is_recognised`, `an_unrendered_value_is_recognised` and the warning `unrendered-template` (adapter, `config`) |
+//! | a `seriesQuery` that is no selector, or an unrendered `{{ }}` | [`what_is_no_promql_is_told_at_the_start_in_the_words_of_check`]; `a_rejected_selector_harms_no_other_rule` (module `better`); `an_unrendered_chart_is_recognised`, `an_unrendered_value_is_recognised` and the warning `unrendered-template` (adapter, `config`) |
 //! | mistakes in the file | [`a_mistake_in_the_file_stops_the_start_and_is_shown_where_it_is`]; each shape: `mistakes!` in the adapter's `config/mistakes.rs` |
 //! | an unknown flag | [`an_unknown_flag_is_refused_with_the_one_that_was_meant`] |
-//! | a field that no template has | [`a_template_that_cannot_be_rendered_is_told_at_the_start`] |
+//! | a field that no template has, or a template that gives no PromQL | [`a_template_that_cannot_be_rendered_is_told_at_the_start`], [`what_is_no_promql_is_told_at_the_start_in_the_words_of_check`]; each finding: module `check` |
 //! | `LabelMatchers` without a matcher before a comma | [`a_comma_that_would_lead_is_dropped`] |
 //! | samples of another namespace | [`samples_of_another_namespace_are_left_out_and_told_once`] |
 //! | lower-cased names of external metrics | [`a_name_that_a_client_lower_cased_is_found_with_a_warning`] |
@@ -22,6 +22,7 @@ use anyhow::{Result, ensure};
 use plimsoll_testkit::fakes::Reply;
 use serde_json::{Value, json};
 
+use crate::check::plimsoll;
 use crate::stand::{CLIENT_GO, Stand, Surroundings};
 
 /// The rule of most tests.
@@ -264,6 +265,34 @@ async fn a_template_that_cannot_be_rendered_is_told_at_the_start() -> Result<()>
                 query: metricsQuery: NamespaceName is not a field; available: .Series, .LabelMatchers, \
                 .LabelValuesByName, .GroupBy, .GroupBySlice";
     assert_eq!(stand.told(POD).await?, (404, told.to_owned()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_promql_is_told_at_the_start_in_the_words_of_check() -> Result<()> {
+    let bad = r#"- seriesQuery: rate(requests[5m])
+  resources: {template: <<.Resource>>}
+  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)
+- seriesQuery: errors{pod!=""}
+  resources: {template: <<.Resource>>}
+  metricsQuery: sum(rat(<<.Series>>{<<.LabelMatchers>>}[5m])) by (<<.GroupBy>>)
+"#;
+    let stand = Stand::with(&format!("{RULE}{bad}"), web).await?;
+    let checked = plimsoll(stand.around.folder.path(), &["check", "--config=config.yaml"], "")?.out;
+    for told in [
+        "seriesQuery must be a series selector; this is a call of rate()\n   |\n 5 | - seriesQuery: rate(requests[5m])\n   |                \
+         ^^^^^^^^^^^^^^^^^^\n  in rule 2 of rules (seriesQuery rate(requests[5m]))\n  fix: seriesQuery: 'requests'; what is done with \
+         the series belongs into metricsQuery",
+        "metricsQuery gives no PromQL for one object: unknown function with name \"rat\"\n    |\n 10 |   metricsQuery: \
+         sum(rat(<<.Series>>{<<.LabelMatchers>>}[5m])) by (<<.GroupBy>>)\n    |                     ^^^",
+    ] {
+        stand.logs(told).await?;
+        stand.shows("/debug/rules", told).await?;
+        ensure!(checked.contains(told), "{checked}");
+    }
+    // The others serve.
+    stand.around.prometheus.vector(QUERY, &[(json!({"pod": "web-1"}), "5")]);
+    assert_eq!(stand.get(POD).await?.json()["items"][0]["value"], "5");
     Ok(())
 }
 

@@ -5,6 +5,8 @@
 mod advice;
 mod bad_input;
 mod better;
+mod check;
 mod life;
+mod promql;
 mod recorded;
 mod stand;

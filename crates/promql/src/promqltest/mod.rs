@@ -7,11 +7,13 @@
 
 mod compare;
 mod histogram_text;
+mod load;
 mod recheck;
 mod runner;
 mod script;
 mod sequence;
 mod store;
 
+pub use load::{LoadError, Loaded, load};
 pub use runner::{Failure, Report, run};
 pub use store::MemorySource;

@@ -95,8 +95,12 @@ pub(crate) struct Eval {
     pub special: bool,
 }
 
+/// Most samples of all `load` commands of a file together.
+pub(crate) const MAX_LOADED: usize = 5_000_000;
+
 /// Reads a test file. A command ends at a blank line.
 pub(crate) fn parse(text: &str) -> Vec<Command> {
+    let mut room = MAX_LOADED;
     let lines: Vec<&str> =
         text.lines().map(str::trim).map(|line| if line.starts_with('#') { "" } else { line }).collect();
     let mut commands = Vec::new();
@@ -114,7 +118,7 @@ pub(crate) fn parse(text: &str) -> Vec<Command> {
             Ok(Command::Clear)
         } else if word.starts_with("load") {
             at = end;
-            load(number, line, &body).map(Command::Load)
+            load(number, line, &body, &mut room).map(Command::Load)
         } else if word.starts_with("eval") {
             eval(number, line, &body)
                 .inspect(|(_, used)| at += used)
@@ -137,7 +141,7 @@ fn duration(text: &str) -> Result<i64, String> {
     parsed.map(|duration| duration.as_millis() as i64).map_err(|error| error.to_string())
 }
 
-fn load(number: usize, line: &str, body: &[(usize, &str)]) -> Located<Load> {
+fn load(number: usize, line: &str, body: &[(usize, &str)], room: &mut usize) -> Located<Load> {
     let mut words = line.split_whitespace();
     let with_custom_buckets = words.next() == Some("load_with_nhcb");
     let step =
@@ -154,6 +158,9 @@ fn load(number: usize, line: &str, body: &[(usize, &str)]) -> Located<Load> {
             continue;
         }
         let (labels, values) = parse_series(line).map_err(fail)?;
+        *room = room.checked_sub(values.len()).ok_or_else(|| {
+            fail(format!("the load commands hold more than {MAX_LOADED} samples; repeat values less often"))
+        })?;
         let starts = starts.take();
         if starts.as_ref().is_some_and(|(of, offsets)| *of != labels || offsets.len() != values.len()) {
             return Err(fail("the @st line does not fit to the line behind it".into()));

@@ -87,3 +87,19 @@ fn a_malformed_command_fails_and_the_next_one_runs() {
     assert_eq!(report.failures.len(), 3, "{:?}", report.failures);
     assert_eq!(report.passed.len(), 1);
 }
+
+#[test]
+fn the_series_of_a_file_can_be_loaded_without_its_evaluations() {
+    use plimsoll_promql::promqltest::load;
+    let loaded =
+        load("load 1m\n  up 1 2\n\neval instant at 1m sum(\n\neval instant at 1m up\n  up 2\n").unwrap();
+    assert_eq!(loaded.evaluations, 2);
+    let error = load("load 1m\n  up 1\n\nload 5\n  up 1\n").unwrap_err();
+    assert_eq!(error.line, 4, "{error}");
+    let many = format!("load 1m\n{}", "  up 0x99999\n".repeat(60));
+    let error = load(&many).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the load commands hold more than 5000000 samples; repeat values less often"
+    );
+}
