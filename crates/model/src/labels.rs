@@ -57,6 +57,15 @@ impl Labels {
         if kept.is_empty() { Self::default() } else { Self(kept.into()) }
     }
 
+    /// The set of labels that come as a set holds them: ascending by name, each name once, no value empty. Costs one
+    /// allocation and no comparison. Whoever calls it answers for the order; a debug build checks it.
+    pub fn from_sorted(labels: impl Iterator<Item = Label>) -> Self {
+        let labels: Arc<[Label]> = labels.collect();
+        debug_assert!(labels.is_sorted_by(|a, b| a.name < b.name), "labels ascend by name");
+        debug_assert!(labels.iter().all(|label| !label.value.is_empty()), "no label is empty");
+        if labels.is_empty() { Self::default() } else { Self(labels) }
+    }
+
     /// The set of these names and values.
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         Self::new(

@@ -5,10 +5,11 @@
 //! **Invariant:** a source is one consistent view. While it is borrowed its series and samples do not change, and a
 //! scrape is in it either whole or not at all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::histogram::Histogram;
-use crate::labels::Labels;
+use crate::labels::{Labels, METRIC_NAME};
 use crate::matcher::Matcher;
 
 /// The bits of the NaN that marks a series as gone (Prometheus: `value.StaleNaN`).
@@ -39,6 +40,37 @@ pub struct TimeRange {
     pub end: i64,
 }
 
+impl TimeRange {
+    /// All of time.
+    pub const ALL: Self = Self { start: i64::MIN, end: i64::MAX };
+}
+
+/// Which labels tell groups of series apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grouping<'a> {
+    /// The labels that count; or, with `without`, that do not.
+    pub names: &'a [String],
+    /// All labels count but `names` and the metric's name.
+    pub without: bool,
+}
+
+impl Grouping<'_> {
+    /// Whether a label counts.
+    pub fn counts(&self, name: &str) -> bool {
+        let named = self.names.iter().any(|other| other == name);
+        if self.without { !named && name != METRIC_NAME } else { named }
+    }
+}
+
+/// Series in groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// The group of each series.
+    pub of: Vec<u32>,
+    /// The labels of each group, all different. Groups are numbered in the order of their first series.
+    pub labels: Vec<Labels>,
+}
+
 /// The samples of one series in a range, column by column.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Columns<'a> {
@@ -65,6 +97,22 @@ pub trait SeriesSource {
 
     /// The labels of a series from [`select`](Self::select).
     fn labels(&self, id: SeriesId) -> Labels;
+
+    /// Puts series from [`select`](Self::select) into groups by some of their labels. A source that knows equal labels
+    /// without looking at their text does better than this, which asks each series for all of its labels.
+    fn group(&self, ids: &[SeriesId], by: Grouping<'_>) -> Groups {
+        let mut numbers: HashMap<Labels, u32> = HashMap::new();
+        let mut groups = Groups::default();
+        for id in ids {
+            let labels = self.labels(*id).retain(|label| by.counts(&label.name));
+            let number = *numbers.entry(labels).or_insert_with_key(|labels| {
+                groups.labels.push(labels.clone());
+                groups.labels.len() as u32 - 1
+            });
+            groups.of.push(number);
+        }
+        groups
+    }
 
     /// Hands the samples of each series in `range` to `visit`, with the index into `ids`, in the order of `ids`.
     /// The columns hold the whole range and nothing else; a series without samples is visited with empty columns.

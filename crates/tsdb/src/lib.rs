@@ -146,6 +146,7 @@ mod block;
 mod directory;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod group;
 mod row;
 mod scrape;
 mod sealed;

@@ -13,9 +13,11 @@ use std::sync::{Arc, OnceLock};
 use plimsoll_model::histogram::Histogram;
 use plimsoll_model::labels::{Label, Labels};
 use plimsoll_model::matcher::Matcher;
-use plimsoll_model::series::{Columns, SeriesId, SeriesSource, TimeRange};
+use plimsoll_model::series::{Columns, Grouping, Groups, SeriesId, SeriesSource, TimeRange};
 
 use crate::directory::Directory;
+use crate::group::{Grouper, Part};
+use crate::segment::Segment;
 use crate::select::select;
 use crate::store::Shared;
 use crate::symbols::hash_label;
@@ -83,7 +85,7 @@ impl StoreView {
         names
     }
 
-    fn each_series(&self, matchers: &[Matcher], mut each: impl FnMut(&View, &crate::segment::Segment, u32)) {
+    fn each_series(&self, matchers: &[Matcher], mut each: impl FnMut(&View, &Segment, u32)) {
         for view in self.candidates(matchers).into_iter().filter_map(|target| self.target(target)) {
             for segment in view.segments.iter() {
                 select(segment, matchers, |slot| {
@@ -138,7 +140,35 @@ impl SeriesSource for StoreView {
         let Some((segment, series)) = found else { return Labels::default() };
         let shared = |symbol| segment.symbols.shared(symbol);
         let labels = segment.symbol_labels(series as u32);
-        Labels::new(labels.map(|(name, value)| Label { name: shared(name), value: shared(value) }).collect())
+        Labels::from_sorted(labels.map(|(name, value)| Label { name: shared(name), value: shared(value) }))
+    }
+
+    fn group(&self, ids: &[SeriesId], by: Grouping<'_>) -> Groups {
+        let mut grouper = Grouper::with_capacity(ids.len());
+        // Selections list a target's series together, and a segment's in the order of their slots.
+        for ids in ids.chunk_by(|a, b| split(*a).0 == split(*b).0) {
+            let segments = self.target(split(ids[0]).0).map_or(&[][..], |view| &view.segments);
+            let mut parts: Vec<Option<Part<'_>>> = segments.iter().map(|_| None).collect();
+            let (mut last, mut next) = (0, 0);
+            for id in ids {
+                let slot = split(*id).1;
+                let near = segments.get(last).is_some_and(|segment| segment.slots.get(next) == Some(&slot));
+                if !near {
+                    let found = |(at, segment): (usize, &Arc<Segment>)| {
+                        Some((at, segment.slots.binary_search(&slot).ok()?))
+                    };
+                    let Some(found) = segments.iter().enumerate().find_map(found) else {
+                        grouper.add_unknown();
+                        continue;
+                    };
+                    (last, next) = found;
+                }
+                let part = parts[last].get_or_insert_with(|| Part::new(&segments[last], by));
+                grouper.add(part, next as u32);
+                next += 1;
+            }
+        }
+        grouper.finish()
     }
 
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {

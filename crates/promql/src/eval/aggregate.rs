@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use plimsoll_model::histogram::{ResetHint, RunningHistogram, compensated_add};
+use plimsoll_model::histogram::{ResetHint, RunningHistogram};
 use plimsoll_model::labels::METRIC_NAME;
 
 use super::EvalError;
+use super::accumulate::Running;
 use super::evaluator::Evaluator;
 use super::grid::{Cell, Collector, Grid};
 use super::matching::{Groups, match_labels};
-use super::over_time::{Mean, MeanHistogram};
+use super::over_time::MeanHistogram;
 use super::quantile::quantile;
 use crate::syntax::ast::{Aggregate, AggregateOp, Expr};
 use crate::syntax::format_value;
@@ -21,11 +22,7 @@ use crate::syntax::format_value;
 struct Group {
     seen: bool,
     drop_name: bool,
-    value: f64,
-    rest: f64,
-    count: f64,
-    mean: f64,
-    float_mean: Option<Mean>,
+    running: Running,
     values: Vec<f64>,
     has_float: bool,
     has_histogram: bool,
@@ -40,6 +37,9 @@ impl Evaluator<'_> {
     pub(crate) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Grid, EvalError> {
         if aggregate.op == AggregateOp::CountValues {
             return self.count_values(aggregate);
+        }
+        if let Some(grid) = self.fused(aggregate)? {
+            return Ok(grid);
         }
         let parameter = match &aggregate.param {
             Some(param) => self.eval_scalar(param.unwrapped())?,
@@ -122,6 +122,7 @@ impl Evaluator<'_> {
                 }
             }
         }
+        out.distinct = true;
         Ok(out.without_empty_rows())
     }
 
@@ -140,7 +141,7 @@ impl Evaluator<'_> {
             AggregateOp::Count | AggregateOp::Group => {
                 group.seen = true;
                 group.drop_name |= drop_name;
-                group.count += 1.0;
+                group.running.count += 1.0;
                 return;
             }
             op => {
@@ -204,17 +205,10 @@ impl Evaluator<'_> {
                 if let Some(mean) = group.histogram_mean.take() {
                     return Some(Cell::Histogram(Arc::new(mean.value())));
                 }
-                match group.float_mean {
-                    Some(mean) => mean.value(),
-                    None => group.value + group.rest,
-                }
+                group.running.result(aggregate.op)
             }
-            AggregateOp::Count => group.count,
-            AggregateOp::Group => 1.0,
-            AggregateOp::Stdvar => group.value / group.count,
-            AggregateOp::Stddev => (group.value / group.count).sqrt(),
             AggregateOp::Quantile => quantile(q, &mut group.values),
-            _ => group.value,
+            op => group.running.result(op),
         };
         Some(Cell::Float(value))
     }
@@ -265,27 +259,9 @@ fn add_float(group: &mut Group, op: AggregateOp, value: f64, drop_name: bool) {
     group.seen = true;
     group.drop_name |= drop_name;
     group.has_float = true;
-    group.count += 1.0;
-    match op {
-        AggregateOp::Sum if first => group.value = value,
-        AggregateOp::Sum => (group.value, group.rest) = compensated_add(value, group.value, group.rest),
-        AggregateOp::Avg => match &mut group.float_mean {
-            Some(mean) => mean.add(value),
-            None => group.float_mean = Some(Mean::new(value)),
-        },
-        AggregateOp::Min if first || group.value > value || group.value.is_nan() => group.value = value,
-        AggregateOp::Max if first || group.value < value || group.value.is_nan() => group.value = value,
-        AggregateOp::Stddev | AggregateOp::Stdvar => {
-            if first {
-                group.mean = value;
-                group.value = if value.is_finite() { 0.0 } else { f64::NAN };
-            } else {
-                let delta = value - group.mean;
-                group.mean += delta / group.count;
-                group.value += delta * (value - group.mean);
-            }
-        }
-        AggregateOp::Quantile => group.values.push(value),
-        _ => {}
+    if op == AggregateOp::Quantile {
+        group.values.push(value);
+    } else {
+        group.running.add(op, value, first);
     }
 }

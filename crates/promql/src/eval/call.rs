@@ -21,7 +21,11 @@ pub(crate) struct RangeCall<'a> {
     args: &'a [Expr],
 }
 
-impl RangeCall<'_> {
+impl<'a> RangeCall<'a> {
+    pub fn new(annotations: &'a mut Annotations, args: &'a [Expr]) -> Self {
+        Self { annotations, args }
+    }
+
     /// Where annotations point: the first argument. A subquery is replaced by its samples, which stand nowhere, so
     /// that they point to the start of the query, as Prometheus' do.
     pub fn span(&self) -> Span {
@@ -141,15 +145,15 @@ impl Evaluator<'_> {
                     start: self.window_end(&vector.shift, 0).saturating_sub(length + before - 1),
                     end: self.window_end(&vector.shift, steps.count.saturating_sub(1)).saturating_add(after),
                 };
-                let ids = self.select(&vector.matchers, range)?;
+                let selection = self.selection(vector, range)?;
                 let windows = Windows { shift: &vector.shift, length, nanoseconds: matrix.range, edges };
                 let (source, mut result) = (self.source, Ok(()));
-                source.read(&ids, range, &mut |index, columns| {
+                source.read(&selection.ids, range, &mut |index, columns| {
                     if columns.timestamps.is_empty() {
                         return true;
                     }
                     let samples = Samples::of_columns(columns, vector.stats_only);
-                    let row = out.push_row(source.labels(ids[index]), drop_name);
+                    let row = out.push_row(selection.labels(source, index), drop_name);
                     result = self.series_windows(call, &windows, &samples, &scalars, &mut out, row);
                     out.pop_if_empty();
                     result.is_ok()
@@ -239,7 +243,7 @@ impl Evaluator<'_> {
         }
         if matches!(name, "rate" | "increase") {
             let metric = labels.get(METRIC_NAME);
-            let counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
+            let counter = is_counter_name(metric);
             let has_floats = (0..self.steps.count).any(|step| out.float(row, step).is_some());
             if !metric.is_empty() && !counter && has_floats {
                 let span = RangeCall { annotations: &mut self.annotations, args: &call.args }.span();
@@ -248,6 +252,11 @@ impl Evaluator<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the name ends as those of counters do.
+pub(crate) fn is_counter_name(metric: &str) -> bool {
+    ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end))
 }
 
 struct Windows<'a> {

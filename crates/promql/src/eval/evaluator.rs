@@ -6,6 +6,7 @@ use plimsoll_model::labels::{METRIC_NAME, METRIC_TYPE, METRIC_UNIT};
 use plimsoll_model::quote::quote;
 use plimsoll_model::series::SeriesSource;
 
+use super::bound::Bound;
 use super::grid::Grid;
 use super::prepare::{Context, is_step_invariant, mark_stats_only, prepare};
 use super::{
@@ -44,26 +45,33 @@ pub(crate) struct Evaluator<'a> {
     pub stop: Stop<'a>,
     pub steps: Steps,
     pub annotations: Annotations,
+    /// What is known of the source's series from a time before.
+    pub bound: Option<&'a Bound>,
     held: usize,
     peak: usize,
     traces: Vec<Trace>,
 }
 
-pub(super) fn run(
-    query: &Query,
+/// Makes a query ready for its time.
+pub(crate) fn prepared(query: &Query, when: When) -> Result<Expr, EvalError> {
+    let (start, end, step) = when.bounds();
+    let mut expr = query.expr().clone();
+    prepare(&mut expr, &Context { start, end, step })?;
+    mark_stats_only(&mut expr, false);
+    Ok(expr)
+}
+
+/// Evaluates a [`prepared`] query.
+pub(crate) fn run(
+    expr: &Expr,
+    bound: Option<&Bound>,
     source: &dyn SeriesSource,
     when: When,
     options: &Options,
     stop: Stop<'_>,
 ) -> Result<Outcome, EvalError> {
     stop.check()?;
-    let (start, end, step) = match when {
-        When::Instant(time) => (time, time, 0),
-        When::Range { start, end, step } => (start, end, step.max(1)),
-    };
-    let mut expr = query.expr().clone();
-    prepare(&mut expr, &Context { start, end, step })?;
-    mark_stats_only(&mut expr, false);
+    let (start, end, step) = when.bounds();
     let steps = match when {
         When::Instant(_) => Steps { start, interval: 1, count: 1, end },
         When::Range { .. } => {
@@ -76,11 +84,12 @@ pub(super) fn run(
         stop,
         steps,
         annotations: Annotations::default(),
+        bound,
         held: 0,
         peak: 0,
         traces: vec![Trace::default()],
     };
-    let value = evaluator.answer(&expr, when)?;
+    let value = evaluator.answer(expr, when)?;
     let trace = evaluator.traces.pop().and_then(|mut root| root.children.pop()).filter(|_| options.trace);
     Ok(Outcome { value, annotations: evaluator.annotations, peak_samples: evaluator.peak, trace })
 }
@@ -157,13 +166,13 @@ impl Evaluator<'_> {
             }
             evaluated => self.as_grid(evaluated),
         };
-        let grid = drop_names(grid)?;
+        let mut grid = drop_names(grid)?;
         if matches!(when, When::Instant(_)) {
-            let samples = (0..grid.rows())
-                .filter_map(|row| {
-                    let value = sample_value(&grid, row, 0)?;
-                    Some(Sample { labels: grid.labels[row].clone(), value })
-                })
+            let labels = std::mem::take(&mut grid.labels);
+            let samples = labels
+                .into_iter()
+                .enumerate()
+                .filter_map(|(row, labels)| Some(Sample { labels, value: sample_value(&grid, row, 0)? }))
                 .collect();
             return Ok(Value::Vector(samples));
         }
@@ -350,8 +359,10 @@ fn sample_value(grid: &Grid, row: usize, step: usize) -> Option<SampleValue> {
 pub(crate) fn drop_names(mut grid: Grid) -> Result<Grid, EvalError> {
     for row in 0..grid.rows() {
         if grid.drop_name[row] {
-            grid.labels[row] = grid.labels[row]
+            let kept = grid.labels[row]
                 .retain(|label| ![METRIC_NAME, METRIC_TYPE, METRIC_UNIT].contains(&&*label.name));
+            grid.distinct &= kept.len() == grid.labels[row].len();
+            grid.labels[row] = kept;
         }
     }
     grid.merge_equal()

@@ -4,9 +4,9 @@
 //!
 //! **Invariant:** `state` and `values` have one cell per row and step; a histogram cell has its histogram.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::{HashMap, HashSet};
 use plimsoll_model::histogram::Histogram;
 use plimsoll_model::labels::Labels;
 
@@ -32,6 +32,8 @@ pub(crate) struct Grid {
     pub labels: Vec<Labels>,
     /// Whether the name no longer fits and goes at the end.
     pub drop_name: Vec<bool>,
+    /// Whether all labels are known to differ. Whoever changes labels takes it back.
+    pub distinct: bool,
     state: Vec<State>,
     values: Vec<f64>,
     histograms: HashMap<usize, Arc<Histogram>>,
@@ -47,6 +49,7 @@ impl Grid {
             steps,
             labels: Vec::with_capacity(rows),
             drop_name: Vec::with_capacity(rows),
+            distinct: false,
             state: Vec::with_capacity(rows * steps),
             values: Vec::with_capacity(rows * steps),
             histograms: HashMap::new(),
@@ -147,6 +150,7 @@ impl Grid {
             return self;
         }
         let mut kept = Self::with_capacity(self.steps, self.rows());
+        kept.distinct = self.distinct;
         for row in 0..self.rows() {
             if self.count(row) > 0 {
                 kept.copy_row(&self, row);
@@ -181,9 +185,13 @@ impl Grid {
 
     /// Merges rows with equal labels; two samples at one step are an error.
     pub fn merge_equal(self) -> Result<Self, EvalError> {
-        let mut seen: HashMap<&Labels, usize> = HashMap::with_capacity(self.rows());
-        let unique = self.labels.iter().enumerate().all(|(row, labels)| seen.insert(labels, row).is_none());
-        if unique {
+        if self.distinct || self.rows() < 2 {
+            return Ok(self);
+        }
+        let mut seen: HashSet<&Labels> = HashSet::with_capacity(self.rows());
+        let distinct = self.labels.iter().all(|labels| seen.insert(labels));
+        drop(seen);
+        if distinct {
             return Ok(self);
         }
         let mut merged = Collector::new(self.steps);

@@ -37,6 +37,7 @@ impl Evaluator<'_> {
             let Some(captures) = regex.captures(labels.get(from)) else { continue };
             let value = regex.expand(replacement, &captures);
             grid.labels[row] = labels.with(to, &value);
+            grid.distinct = false;
             if to == METRIC_NAME {
                 grid.drop_name[row] = false;
             }
@@ -58,6 +59,7 @@ impl Evaluator<'_> {
             let labels = &grid.labels[row];
             let values: Vec<&str> = from.iter().map(|name| labels.get(name)).collect();
             grid.labels[row] = labels.with(to, &values.join(separator));
+            grid.distinct = false;
             if to == METRIC_NAME {
                 grid.drop_name[row] = false;
             }

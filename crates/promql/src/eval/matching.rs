@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** two series have one number exactly if the labels that count are equal.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use plimsoll_model::labels::{Labels, METRIC_NAME};
 
 use super::grid::Grid;

@@ -6,20 +6,23 @@
 //! **Invariant:** an evaluation ends: samples, steps and time are bounded, and each bound has its own error.
 #![expect(clippy::needless_range_loop, reason = "rows and steps index several columns at once")]
 
+mod accumulate;
 mod aggregate;
 mod aggregate_pick;
 mod binary;
+pub(crate) mod bound;
 mod calendar;
 mod call;
 mod classic;
 mod element;
-mod evaluator;
+pub(crate) mod evaluator;
+mod fused;
 mod grid;
 mod info;
 mod label_functions;
 mod matching;
 mod over_time;
-mod prepare;
+pub(crate) mod prepare;
 mod quantile;
 mod rate;
 mod rate_extended;
@@ -59,7 +62,7 @@ pub struct Options {
     pub max_steps: usize,
     /// Most series that one selector may match.
     pub max_series: usize,
-    /// Whether to keep a trace of the evaluation.
+    /// Whether to keep a trace of the evaluation. Each part is then evaluated by itself, which is slower.
     pub trace: bool,
 }
 
@@ -138,6 +141,16 @@ pub enum When {
     },
 }
 
+impl When {
+    /// Start, end and step; 0 is the step of one moment.
+    fn bounds(self) -> (Millis, Millis, Millis) {
+        match self {
+            Self::Instant(time) => (time, time, 0),
+            Self::Range { start, end, step } => (start, end, step.max(1)),
+        }
+    }
+}
+
 /// A clock: time since some moment, never going back.
 pub type Clock<'a> = &'a dyn Fn() -> Duration;
 
@@ -199,6 +212,7 @@ impl Query {
         options: &Options,
         stop: Stop<'_>,
     ) -> Result<Outcome, EvalError> {
-        evaluator::run(self, source, when, options, stop)
+        stop.check()?;
+        evaluator::run(&evaluator::prepared(self, when)?, None, source, when, options, stop)
     }
 }

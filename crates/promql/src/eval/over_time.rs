@@ -80,6 +80,16 @@ impl Mean {
         (self.value, self.rest) = compensated_add(value / self.count, part * self.value, part * self.rest);
     }
 
+    /// Sum or mean, what is too small for it, the count, and whether it is the mean.
+    pub fn into_parts(self) -> (f64, f64, f64, bool) {
+        (self.value, self.rest, self.count, self.incremental)
+    }
+
+    /// What [`into_parts`](Self::into_parts) took apart.
+    pub fn from_parts((value, rest, count, incremental): (f64, f64, f64, bool)) -> Self {
+        Self { value, rest, count, incremental }
+    }
+
     pub fn value(&self) -> f64 {
         if self.incremental {
             self.value + self.rest

@@ -161,6 +161,22 @@ pub(crate) fn depends_on_time(function: &str) -> bool {
     DEPENDS_ON_TIME.contains(&function)
 }
 
+/// Whether [`prepare`] makes something else of the query at another time, or can fail.
+pub(crate) fn depends_on_query_time(expr: &Expr) -> bool {
+    let shifted =
+        |shift: &Shift| matches!(shift.at, Some(At::Start | At::End)) || shift.offset_expr.is_some();
+    let here = match expr {
+        Expr::Vector(vector) => shifted(&vector.shift),
+        Expr::Matrix(matrix) => shifted(&matrix.vector.shift) || matrix.range_expr.is_some(),
+        Expr::Subquery(subquery) => {
+            shifted(&subquery.shift) || subquery.step_expr.is_some() || subquery.range_expr.is_some()
+        }
+        Expr::Call(call) => matches!(call.function.name, "start" | "end" | "range" | "step"),
+        _ => false,
+    };
+    here || expr.children().into_iter().any(depends_on_query_time)
+}
+
 /// Whether the expression has one value for all steps.
 pub(crate) fn is_step_invariant(expr: &Expr) -> bool {
     match expr {

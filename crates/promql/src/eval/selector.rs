@@ -8,6 +8,7 @@ use plimsoll_model::labels::METRIC_NAME;
 use plimsoll_model::matcher::Matcher;
 use plimsoll_model::series::{Columns, SeriesId, TimeRange, is_stale};
 
+use super::bound::Selection;
 use super::evaluator::Evaluator;
 use super::grid::Grid;
 use super::rate_extended::{interpolate, interpolate_histograms};
@@ -22,15 +23,37 @@ impl Evaluator<'_> {
         range: TimeRange,
     ) -> Result<Vec<SeriesId>, EvalError> {
         let ids = self.source.select(matchers, range);
-        if ids.len() > self.options.max_series {
-            let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-            return Err(EvalError::TooManySeries {
-                selector: format!("{{{}}}", shown.join(",")),
-                series: ids.len(),
-                limit: self.options.max_series,
-            });
-        }
+        self.check_series(matchers, ids.len())?;
         Ok(ids)
+    }
+
+    /// The series of a selector, which a plan may know already.
+    pub(crate) fn selection(
+        &mut self,
+        vector: &VectorSelector,
+        range: TimeRange,
+    ) -> Result<Arc<Selection>, EvalError> {
+        let known =
+            self.bound.and_then(|bound| bound.selection(vector.span.start, &vector.matchers, self.source));
+        match known {
+            Some(selection) => {
+                self.check_series(&vector.matchers, selection.ids.len())?;
+                Ok(selection)
+            }
+            None => Ok(Arc::new(Selection::once(self.select(&vector.matchers, range)?))),
+        }
+    }
+
+    fn check_series(&self, matchers: &[Matcher], series: usize) -> Result<(), EvalError> {
+        if series <= self.options.max_series {
+            return Ok(());
+        }
+        let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+        Err(EvalError::TooManySeries {
+            selector: format!("{{{}}}", shown.join(",")),
+            series,
+            limit: self.options.max_series,
+        })
     }
 
     /// The last sample at each step, if it is not older than the lookback.
@@ -92,15 +115,15 @@ impl Evaluator<'_> {
             start: self.window_end(&vector.shift, 0).saturating_sub(lookback - 1),
             end: self.window_end(&vector.shift, steps.count.saturating_sub(1)),
         };
-        let ids = self.select(&vector.matchers, range)?;
+        let selection = self.selection(vector, range)?;
         let ends: Vec<Millis> = (0..steps.count).map(|step| self.window_end(&vector.shift, step)).collect();
-        let mut grid = Grid::with_capacity(steps.count, ids.len());
+        let mut grid = Grid::with_capacity(steps.count, selection.ids.len());
         let (source, mut result) = (self.source, Ok(()));
-        source.read(&ids, range, &mut |index, columns| {
+        source.read(&selection.ids, range, &mut |index, columns| {
             if columns.timestamps.is_empty() {
                 return true;
             }
-            let row = grid.push_row(source.labels(ids[index]), false);
+            let row = grid.push_row(selection.labels(source, index), false);
             let mut behind = 0;
             for (step, end) in ends.iter().enumerate() {
                 behind += columns.timestamps[behind..].partition_point(|time| time <= end);
@@ -136,12 +159,12 @@ impl Evaluator<'_> {
             start: self.window_end(&vector.shift, 0).saturating_sub(lookback - 1),
             end: self.window_end(&vector.shift, steps.count.saturating_sub(1)).saturating_add(lookback),
         };
-        let ids = self.select(&vector.matchers, range)?;
-        let mut grid = Grid::with_capacity(steps.count, ids.len());
+        let selection = self.selection(vector, range)?;
+        let mut grid = Grid::with_capacity(steps.count, selection.ids.len());
         let source = self.source;
-        source.read(&ids, range, &mut |index, columns| {
+        source.read(&selection.ids, range, &mut |index, columns| {
             let samples = Samples::of_columns(columns, vector.stats_only);
-            let labels = source.labels(ids[index]);
+            let labels = selection.labels(source, index);
             let metric = labels.get(METRIC_NAME).to_owned();
             let row = grid.push_row(labels, false);
             let mut cursor = Cursor::default();
@@ -221,12 +244,12 @@ impl Evaluator<'_> {
         let start = end.saturating_sub(matrix.range / 1_000_000);
         let (before, after) = widening(vector.edges, self.options.lookback);
         let range = TimeRange { start: start.saturating_sub(before - 1), end: end.saturating_add(after) };
-        let ids = self.select(&vector.matchers, range)?;
+        let selection = self.selection(vector, range)?;
         let mut all = Vec::new();
         let (source, mut result) = (self.source, Ok(()));
-        source.read(&ids, range, &mut |index, columns| {
+        source.read(&selection.ids, range, &mut |index, columns| {
             let samples = Samples::of_columns(columns, vector.stats_only);
-            let labels = source.labels(ids[index]);
+            let labels = selection.labels(source, index);
             if vector.edges != Edges::Plain && !samples.histograms.is_empty() {
                 let word = if vector.edges == Edges::Anchored { "anchored" } else { "smoothed" };
                 result = self.fail(format!("{word} modifier is not supported with histograms"));

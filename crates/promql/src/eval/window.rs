@@ -162,7 +162,8 @@ impl Cursor {
     }
 }
 
-fn advance(times: &[i64], (first, behind): &mut (usize, usize), from: Millis, to: Millis) {
+/// Moves the indices `(first, behind)` on to the samples in `(from, to]`.
+pub(crate) fn advance(times: &[i64], (first, behind): &mut (usize, usize), from: Millis, to: Millis) {
     *first += times[*first..].partition_point(|time| *time <= from);
     *behind = (*behind).max(*first);
     *behind += times[*behind..].partition_point(|time| *time <= to);

@@ -72,6 +72,11 @@ impl MemorySource {
         self.series(labels).insert(time, 0, value, None);
     }
 
+    /// Adds a native histogram.
+    pub fn append_histogram(&mut self, labels: &Labels, time: i64, histogram: Arc<Histogram>) {
+        self.series(labels).insert(time, 0, 0.0, Some(histogram));
+    }
+
     pub(crate) fn load(&mut self, load: &Load) {
         for loaded in &load.series {
             let series = self.series(&loaded.labels);

@@ -2,4 +2,5 @@
 
 mod bounds;
 mod parser;
+mod plans;
 mod suite;

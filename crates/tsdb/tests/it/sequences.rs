@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use plimsoll_model::histogram::{Histogram, Span};
 use plimsoll_model::labels::Labels;
-use plimsoll_model::series::{SeriesSource, TimeRange};
-use plimsoll_tsdb::{Options, SampleError, SeriesRef, Store, Writer};
+use plimsoll_model::matcher::Matcher;
+use plimsoll_model::series::{Columns, Grouping, SeriesId, SeriesSource, TimeRange};
+use plimsoll_tsdb::{Options, SampleError, SeriesRef, Store, StoreView, Writer};
 use proptest::prelude::*;
 
 use crate::naive::{self, Incoming, Outcome};
@@ -170,6 +171,7 @@ impl Both {
             TimeRange { start: self.now - 95_000, end: self.now - 40_000 },
             TimeRange { start: self.now, end: self.now - 1 },
         ];
+        compare_groups(&view);
         let selectors = [
             vec![],
             vec![matcher("__name__", "=", "m1")],
@@ -189,6 +191,43 @@ impl Both {
                 );
             }
         }
+    }
+}
+
+/// A view that groups as any source does.
+struct Plain<'a>(&'a StoreView);
+
+impl SeriesSource for Plain<'_> {
+    fn generation(&self) -> u64 {
+        self.0.generation()
+    }
+
+    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<SeriesId> {
+        self.0.select(matchers, range)
+    }
+
+    fn labels(&self, id: SeriesId) -> Labels {
+        self.0.labels(id)
+    }
+
+    fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {
+        self.0.read(ids, range, visit);
+    }
+}
+
+/// Compares groups by symbols with groups by labels, of series in the order of their selection and in another.
+fn compare_groups(view: &StoreView) {
+    let mut ids = view.select(&[], everything());
+    for _ in 0..2 {
+        for names in [&[][..], &["pod"], &["zone", "instance"], &["__name__", "nothing"]] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            for without in [false, true] {
+                let by = Grouping { names: &names, without };
+                assert_eq!(view.group(&ids, by), Plain(view).group(&ids, by), "{by:?}");
+            }
+        }
+        // Every third one first: targets and segments take turns.
+        ids = (0..3).flat_map(|start| ids.iter().copied().skip(start).step_by(3)).rev().collect();
     }
 }
 
