@@ -12,6 +12,7 @@ mod kubernetes;
 mod load;
 mod process;
 mod prometheus;
+mod tsdb;
 
 use std::{
     path::PathBuf,
@@ -27,8 +28,8 @@ use plimsoll_testkit::cluster::workspace;
 pub enum Bench {
     /// Measure `plimsoll serve` under load: requests per second, memory, time to the first answer.
     Adapter(Options),
-    /// Measure the series store: memory per series, nanoseconds per sample, time per look-up.
-    Tsdb(crate::bench_tsdb::Options),
+    /// Measure the series store and queries over it, beside a real Prometheus.
+    Tsdb(tsdb::Options),
 }
 
 /// How to measure.
@@ -55,7 +56,7 @@ pub struct Options {
 pub fn run(bench: &Bench) -> Result<ExitCode> {
     let options = match bench {
         Bench::Adapter(options) => options,
-        Bench::Tsdb(options) => return crate::bench_tsdb::run(options),
+        Bench::Tsdb(options) => return tsdb::run(options),
     };
     if cfg!(debug_assertions) {
         return again_in_release(if options.binary.is_none() { &["plimsoll"] } else { &[] });

@@ -4,7 +4,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
 mod bench;
-mod bench_tsdb;
 mod demo;
 mod hpa;
 mod promql_diff;
