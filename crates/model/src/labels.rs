@@ -111,6 +111,13 @@ impl Labels {
         if self.0.iter().all(&mut keep) {
             return self.clone();
         }
+        let mut gone = self.0.iter().enumerate().filter(|(_, label)| !keep(label)).map(|(at, _)| at);
+        if let (Some(at), None) = (gone.next(), gone.next())
+            && self.len() > 1
+        {
+            // The usual case, a name less, is written in place: the length is known.
+            return Self(self.0[..at].iter().chain(&self.0[at + 1..]).cloned().collect());
+        }
         let kept: Vec<Label> = self.0.iter().filter(|label| keep(label)).cloned().collect();
         if kept.is_empty() { Self::default() } else { Self(kept.into()) }
     }

@@ -100,13 +100,17 @@ pub(crate) fn extrapolated_rate(
         }
         let Some(result) = result else { return Ok(None) };
         let zero = (counter && result.count > 0.0 && first.count >= 0.0).then(|| first.count / result.count);
-        let factor = extrapolation(window, times, start, zero, per_second);
+        let factor = Extrapolation::new(window, times, start, per_second).factor(zero);
         return Ok(Some(Cell::Histogram(result.times(factor).into())));
     }
     let (values, times) = (window.floats, window.float_times);
     let start = zero_at(window.float_starts, times);
     if values.len() < 2 && (start.is_none() || values.is_empty()) {
         return Ok(None);
+    }
+    let extrapolation = Extrapolation::new(window, times, start, per_second);
+    if window.float_starts.is_empty() {
+        return Ok(Some(Cell::Float(extrapolation.of(values, counter))));
     }
     let mut result = values[values.len() - 1] - values[0];
     if counter {
@@ -121,40 +125,73 @@ pub(crate) fn extrapolated_rate(
         }
     }
     let zero = (counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
-    Ok(Some(Cell::Float(result * extrapolation(window, times, start, zero, per_second))))
+    Ok(Some(Cell::Float(result * extrapolation.factor(zero))))
 }
 
-/// How much more the whole window holds than the time that is sampled. That begins with the first sample, or at
-/// `start`, where the counter is known to have been at zero. `zero` is how far back, in parts of the sampled time, the
-/// counter would have been at zero.
-fn extrapolation(
-    window: &Window<'_>,
-    times: &[i64],
-    start: Option<i64>,
-    zero: Option<f64>,
-    per_second: bool,
-) -> f64 {
-    let (first, last) = (times[0], times[times.len() - 1]);
-    let sampled = (last - start.unwrap_or(first)) as f64 / 1000.0;
-    let average = match times.len() {
-        0 | 1 => 0.0,
-        count => (last - first) as f64 / 1000.0 / (count - 1) as f64,
-    };
-    // Samples close to an edge are taken to reach it; else the series is taken to begin or end within the window, half
-    // a distance between samples away.
-    let threshold = average * 1.1;
-    let reach = |gap: f64| if gap >= threshold { average / 2.0 } else { gap };
-    let to_start = match start {
-        Some(_) => 0.0,
-        None => {
-            let gap = reach((first - window.start) as f64 / 1000.0);
-            let to_zero = zero.map_or(f64::INFINITY, |zero| sampled * zero);
-            if to_zero < gap { to_zero } else { gap }
+/// How much more the whole window holds than the time that is sampled. That begins with the first sample, or at the
+/// start, where the counter is known to have been at zero. The same for all series with samples at the same times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extrapolation {
+    sampled: f64,
+    /// Whether the sampled time begins with the counter at zero.
+    from_zero: bool,
+    to_start: f64,
+    to_end: f64,
+    /// The factor unless the counter would have been at zero within `to_start`.
+    plain: f64,
+    /// Length of the window in seconds, if the result is for each of them.
+    per: Option<f64>,
+}
+
+impl Extrapolation {
+    /// Of samples at `times`, at least one, and two without a `start`.
+    pub fn new(window: &Window<'_>, times: &[i64], start: Option<i64>, per_second: bool) -> Self {
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let sampled = (last - start.unwrap_or(first)) as f64 / 1000.0;
+        let average = match times.len() {
+            0 | 1 => 0.0,
+            count => (last - first) as f64 / 1000.0 / (count - 1) as f64,
+        };
+        // Samples close to an edge are taken to reach it; else the series is taken to begin or end within the window, half
+        // a distance between samples away.
+        let threshold = average * 1.1;
+        let reach = |gap: f64| if gap >= threshold { average / 2.0 } else { gap };
+        let to_start = if start.is_some() { 0.0 } else { reach((first - window.start) as f64 / 1000.0) };
+        let to_end = reach((window.end - last) as f64 / 1000.0);
+        let per = per_second.then_some(window.seconds);
+        let plain = of_sampled(sampled, to_start, to_end, per);
+        Self { sampled, from_zero: start.is_some(), to_start, to_end, plain, per }
+    }
+
+    /// The factor. `zero` is how far back, in parts of the sampled time, the counter would have been at zero.
+    pub fn factor(&self, zero: Option<f64>) -> f64 {
+        let to_zero = zero.map_or(f64::INFINITY, |zero| self.sampled * zero);
+        if self.from_zero || to_zero >= self.to_start || to_zero.is_nan() {
+            return self.plain;
         }
-    };
-    let to_end = reach((window.end - last) as f64 / 1000.0);
+        of_sampled(self.sampled, to_zero, self.to_end, self.per)
+    }
+
+    /// The increase or difference of numbers, at least two and without start times, over the whole window.
+    #[inline]
+    pub fn of(&self, values: &[f64], counter: bool) -> f64 {
+        let (first, last) = (values[0], values[values.len() - 1]);
+        let mut result = last - first;
+        if counter {
+            for pair in values.windows(2) {
+                if pair[1] < pair[0] {
+                    result += pair[0];
+                }
+            }
+        }
+        let zero = (counter && result > 0.0 && first >= 0.0).then(|| first / result);
+        result * self.factor(zero)
+    }
+}
+
+fn of_sampled(sampled: f64, to_start: f64, to_end: f64, per: Option<f64>) -> f64 {
     let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    if per_second { factor / window.seconds } else { factor }
+    per.map_or(factor, |seconds| factor / seconds)
 }
 
 /// `irate` and `idelta`: from the last two samples.
