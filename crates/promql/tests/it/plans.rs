@@ -44,7 +44,7 @@ fn labels(number: usize) -> Labels {
         ("number", &number.to_string()),
         ("pod", &pod),
         // Some lack it.
-        ("zone", if number % 5 == 0 { "" } else { &zone }),
+        ("zone", if number.is_multiple_of(5) { "" } else { &zone }),
     ])
 }
 
