@@ -91,7 +91,8 @@ pub trait SeriesSource {
     /// every id.
     fn generation(&self) -> u64;
 
-    /// Every series that satisfies all matchers and may have samples in `range`, in no particular order, each once.
+    /// Every series that satisfies all matchers and may have samples in `range`, in no particular order, each once and no two with the
+    /// same labels.
     /// The range is a hint: series without samples in it may be listed.
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<SeriesId>;
 
@@ -118,4 +119,26 @@ pub trait SeriesSource {
     /// The columns hold the whole range and nothing else; a series without samples is visited with empty columns.
     /// Stops early when `visit` returns false.
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool);
+
+    /// As [`read`](Self::read), but the columns hold no more than the last sample of each series in `range`, be it a
+    /// staleness marker.
+    fn read_last(
+        &self,
+        ids: &[SeriesId],
+        range: TimeRange,
+        visit: &mut dyn FnMut(usize, Columns<'_>) -> bool,
+    ) {
+        self.read(ids, range, &mut |index, columns| {
+            let last = columns.timestamps.len().saturating_sub(1);
+            let histogram = columns.histograms.last().filter(|(row, _)| *row as usize == last);
+            let histogram = histogram.map(|(_, histogram)| (0, Arc::clone(histogram)));
+            let columns = Columns {
+                timestamps: columns.timestamps.get(last..).unwrap_or(&[]),
+                values: columns.values.get(last..).unwrap_or(&[]),
+                histograms: histogram.as_slice(),
+                starts: columns.starts.get(last..).unwrap_or(&[]),
+            };
+            visit(index, columns)
+        });
+    }
 }

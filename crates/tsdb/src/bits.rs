@@ -51,26 +51,27 @@ pub(crate) fn unpack(bytes: &[u8], index: usize, width: u32) -> u64 {
     (word >> shift) & ((1u64 << width) - 1)
 }
 
-/// Reads the first fields of `width` bits in `bytes`, as many as `out` takes; bits beyond the end are zero.
+/// Reads the first fields of `width` bits in `bytes`, as many as `out` takes, and makes a number of each, in order; bits
+/// beyond the end are zero.
 #[inline]
-pub(crate) fn unpack_all(bytes: &[u8], width: u32, out: &mut [u64]) {
+pub(crate) fn unpack_all(bytes: &[u8], width: u32, out: &mut [f64], mut number: impl FnMut(u64) -> f64) {
     if width == 0 {
-        out.fill(0);
+        out.iter_mut().for_each(|value| *value = number(0));
         return;
     }
     let mask = (1u64 << width) - 1;
     let bits = width as usize;
     // Those that begin at least eight bytes before the end.
     let whole = if bytes.len() < 8 { 0 } else { ((bytes.len() - 8) * 8 + 7) / bits + 1 };
-    let whole = whole.min(out.len());
+    let (whole, rest) = out.split_at_mut(whole.min(out.len()));
     let mut bit = 0;
-    for field in &mut out[..whole] {
+    for value in whole.iter_mut() {
         let eight = bytes[bit / 8..bit / 8 + 8].try_into().unwrap_or([0; 8]);
-        *field = (u64::from_le_bytes(eight) >> (bit % 8)) & mask;
+        *value = number((u64::from_le_bytes(eight) >> (bit % 8)) & mask);
         bit += bits;
     }
-    for (index, field) in out.iter_mut().enumerate().skip(whole) {
-        *field = unpack(bytes, index, width);
+    for (index, value) in rest.iter_mut().enumerate() {
+        *value = number(unpack(bytes, whole.len() + index, width));
     }
 }
 
@@ -131,12 +132,15 @@ mod tests {
             for (index, field) in fields.iter().enumerate() {
                 prop_assert_eq!(unpack(&bytes, index, width), *field);
             }
-            let mut all = vec![0; fields.len()];
-            unpack_all(&bytes, width, &mut all);
-            prop_assert_eq!(&all, &fields);
-            bytes.extend([0xff; 8]);
-            unpack_all(&bytes, width, &mut all);
-            prop_assert_eq!(&all, &fields);
+            for _ in 0..2 {
+                let mut all = Vec::new();
+                unpack_all(&bytes, width, &mut vec![0.0; fields.len()], |field| {
+                    all.push(field);
+                    0.0
+                });
+                prop_assert_eq!(&all, &fields);
+                bytes.extend([0xff; 8]);
+            }
         }
 
         #[test]

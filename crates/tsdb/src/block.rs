@@ -312,14 +312,10 @@ fn decode_numbers(
             if bound.len() < at + packed {
                 return Err(BlockError::Short);
             }
-            let mut fields = [0u64; MAX_ROWS];
-            let fields = fields.get_mut(..out.len().saturating_sub(skipped)).ok_or(BlockError::Header)?;
-            unpack_all(&bytes[at..], width, fields);
+            let packed = &bytes[at..];
             let number = |integer: i64| integer.wrapping_shl(shift) as f64;
             if kind == PLAIN {
-                for (value, field) in out.iter_mut().zip(fields) {
-                    *value = number(current.wrapping_add(*field as i64));
-                }
+                unpack_all(packed, width, out, |field| number(current.wrapping_add(field as i64)));
             } else {
                 let (first, rest) = out.split_at_mut(skipped.min(out.len()));
                 for (index, value) in first.iter_mut().enumerate() {
@@ -329,16 +325,16 @@ fn decode_numbers(
                     *value = number(current);
                 }
                 if kind == DELTA {
-                    for (value, field) in rest.iter_mut().zip(fields) {
-                        current = current.wrapping_add(delta.wrapping_add(*field as i64));
-                        *value = number(current);
-                    }
+                    unpack_all(packed, width, rest, |field| {
+                        current = current.wrapping_add(delta.wrapping_add(field as i64));
+                        number(current)
+                    });
                 } else {
-                    for (value, field) in rest.iter_mut().zip(fields) {
-                        delta = delta.wrapping_add(step.wrapping_add(*field as i64));
+                    unpack_all(packed, width, rest, |field| {
+                        delta = delta.wrapping_add(step.wrapping_add(field as i64));
                         current = current.wrapping_add(delta);
-                        *value = number(current);
-                    }
+                        number(current)
+                    });
                 }
             }
             if power != 1.0 {

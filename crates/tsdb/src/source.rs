@@ -21,7 +21,7 @@ use crate::segment::Segment;
 use crate::select::select;
 use crate::store::Shared;
 use crate::symbols::hash_label;
-use crate::value::{ABSENT, HISTOGRAM};
+use crate::value::{ABSENT, HISTOGRAM, is_absent};
 use crate::view::{Metadata, View};
 
 /// One consistent view of a store.
@@ -172,18 +172,42 @@ impl SeriesSource for StoreView {
     }
 
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {
-        let mut window: Option<(u32, Window<'_>)> = None;
         let mut columns = Gathered::default();
+        self.each_window(ids, range, |index, window| match window {
+            Some((window, slot)) => visit(index, window.read(slot, &mut columns)),
+            None => visit(index, Columns::default()),
+        });
+    }
+
+    fn read_last(
+        &self,
+        ids: &[SeriesId],
+        range: TimeRange,
+        visit: &mut dyn FnMut(usize, Columns<'_>) -> bool,
+    ) {
+        let mut columns = Gathered::default();
+        self.each_window(ids, range, |index, window| match window {
+            Some((window, slot)) => visit(index, window.read_last(slot, &mut columns)),
+            None => visit(index, Columns::default()),
+        });
+    }
+}
+
+impl StoreView {
+    /// Calls `each` with every id's index, and its window and slot; until that says no.
+    fn each_window(
+        &self,
+        ids: &[SeriesId],
+        range: TimeRange,
+        mut each: impl FnMut(usize, Option<(&Window<'_>, u32)>) -> bool,
+    ) {
+        let mut window: Option<(u32, Window<'_>)> = None;
         for (index, id) in ids.iter().enumerate() {
             let (target, slot) = split(*id);
             if window.as_ref().is_none_or(|(other, _)| *other != target) {
                 window = self.target(target).map(|view| (target, Window::new(view, range)));
             }
-            let go_on = match &window {
-                Some((_, window)) => visit(index, window.read(slot, &mut columns)),
-                None => visit(index, Columns::default()),
-            };
-            if !go_on {
+            if !each(index, window.as_ref().map(|(_, window)| (window, slot))) {
                 return;
             }
         }
@@ -199,6 +223,8 @@ struct Window<'v> {
     /// Sealed runs, and which of their rows are in the range.
     sealed: Vec<(&'v crate::sealed::Sealed, usize, usize)>,
     rows: Vec<&'v [f64]>,
+    /// The length of the shortest of these rows.
+    shortest: usize,
     /// Some samples bring their own time: each is asked for it.
     own_times: bool,
 }
@@ -213,8 +239,15 @@ struct Gathered {
 
 impl<'v> Window<'v> {
     fn new(view: &'v View, range: TimeRange) -> Self {
-        let mut window =
-            Self { view, range, times: Vec::new(), sealed: Vec::new(), rows: Vec::new(), own_times: false };
+        let mut window = Self {
+            view,
+            range,
+            times: Vec::new(),
+            sealed: Vec::new(),
+            rows: Vec::new(),
+            shortest: usize::MAX,
+            own_times: false,
+        };
         let within = |span: (i64, i64)| span.0 <= range.end && span.1 >= range.start;
         for sealed in view.sealed.iter().filter(|sealed| within(sealed.span)) {
             window.own_times |= sealed.offsets.is_some();
@@ -227,6 +260,7 @@ impl<'v> Window<'v> {
             window.own_times |= row.offsets.is_some();
             window.times.push(row.at);
             window.rows.push(&row.values);
+            window.shortest = window.shortest.min(row.values.len());
         }
         window
     }
@@ -253,12 +287,41 @@ impl<'v> Window<'v> {
                 values.drain(start..start + first);
             }
         }
-        for row in &self.rows {
-            let Some(value) = row.get(slot as usize) else { return false };
-            values.push(*value);
+        if slot as usize >= self.shortest {
+            return false;
         }
+        values.extend(self.rows.iter().map(|row| row[slot as usize]));
         // Without an early end, so that it is a few vector instructions.
         !values.iter().fold(false, |special, value| special | is_special(*value))
+    }
+
+    /// The last sample of a series, from the newest row that has one.
+    fn read_last<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {
+        if !self.own_times && !self.view.late.contains_key(&slot) {
+            let newest = self.rows.iter().enumerate().rev().find_map(|(row, values)| {
+                values.get(slot as usize).filter(|value| !is_absent(**value)).map(|value| (row, *value))
+            });
+            if let Some((row, value)) = newest.filter(|(_, value)| !is_special(*value)) {
+                to.values.clear();
+                to.values.push(value);
+                let row = self.times.len() - self.rows.len() + row;
+                return Columns {
+                    timestamps: &self.times[row..=row],
+                    values: &to.values,
+                    ..Columns::default()
+                };
+            }
+        }
+        self.read_each(slot, to);
+        let Some(last) = to.timestamps.len().checked_sub(1) else { return Columns::default() };
+        to.histograms.retain(|(row, _)| *row as usize == last);
+        to.histograms.iter_mut().for_each(|(row, _)| *row = 0);
+        Columns {
+            timestamps: &to.timestamps[last..],
+            values: &to.values[last..],
+            histograms: &to.histograms,
+            starts: &[],
+        }
     }
 
     fn read_each<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every node gives its values for the same steps; samples are counted while they are held.
 
-use plimsoll_model::labels::{METRIC_NAME, METRIC_TYPE, METRIC_UNIT};
+use plimsoll_model::labels::{Label, METRIC_NAME, METRIC_TYPE, METRIC_UNIT};
 use plimsoll_model::quote::quote;
 use plimsoll_model::series::SeriesSource;
 
@@ -357,12 +357,20 @@ fn sample_value(grid: &Grid, row: usize, step: usize) -> Option<SampleValue> {
 /// Takes away the names that no longer fit. Series that are told apart by nothing else are an error where they have
 /// samples at one time.
 pub(crate) fn drop_names(mut grid: Grid) -> Result<Grid, EvalError> {
+    let named = |label: &Label| [METRIC_NAME, METRIC_TYPE, METRIC_UNIT].contains(&&*label.name);
+    // What differs still differs where the same was taken from all.
+    let mut taken: Option<Vec<Label>> = None;
     for row in 0..grid.rows() {
+        let labels = &grid.labels[row];
+        let going = |label: &&Label| grid.drop_name[row] && named(label);
+        if grid.distinct {
+            match &taken {
+                None => taken = Some(labels.iter().filter(going).cloned().collect()),
+                Some(taken) => grid.distinct = labels.iter().filter(going).eq(taken),
+            }
+        }
         if grid.drop_name[row] {
-            let kept = grid.labels[row]
-                .retain(|label| ![METRIC_NAME, METRIC_TYPE, METRIC_UNIT].contains(&&*label.name));
-            grid.distinct &= kept.len() == grid.labels[row].len();
-            grid.labels[row] = kept;
+            grid.labels[row] = labels.retain(|label| !named(label));
         }
     }
     grid.merge_equal()

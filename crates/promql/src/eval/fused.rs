@@ -13,17 +13,26 @@ use super::accumulate::Running;
 use super::call::{RangeCall, is_counter_name};
 use super::evaluator::Evaluator;
 use super::grid::{Cell, Grid};
-use super::window::{Window, advance};
+use super::rate::Extrapolation;
+use super::window::{Bounds, Window, advance, has_stale};
 use super::{EvalError, Millis, over_time, rate};
 use crate::syntax::ast::{Aggregate, Call, Edges, Expr, VectorSelector};
 
 /// A function of a window of numbers.
-type Reduce = fn(&Window<'_>, &mut RangeCall<'_>) -> Result<Option<Cell>, EvalError>;
+#[derive(Clone, Copy)]
+enum Reduce {
+    /// `rate`, `increase`, `delta`: what is the same for all series of a target is computed once.
+    Extrapolated { counter: bool, per_second: bool },
+    /// As the general way calls it.
+    Any(fn(&Window<'_>, &mut RangeCall<'_>) -> Result<Option<Cell>, EvalError>),
+}
 
 /// A function over a range, and what is to be known of it.
 struct Over<'e> {
     call: &'e Call,
     reduce: Reduce,
+    /// Length of the window in seconds.
+    seconds: f64,
     /// Length of the window in nanoseconds.
     range: i64,
     /// Whether it knows what a start time is.
@@ -60,7 +69,14 @@ fn source(expr: &Expr) -> Option<Source<'_>> {
             }
             Some(Source {
                 vector,
-                over: Some(Over { call, reduce, range: matrix.range, uses_starts, doubtful }),
+                over: Some(Over {
+                    call,
+                    reduce,
+                    seconds: matrix.range as f64 / 1e9,
+                    range: matrix.range,
+                    uses_starts,
+                    doubtful,
+                }),
             })
         }
         _ => None,
@@ -70,20 +86,22 @@ fn source(expr: &Expr) -> Option<Source<'_>> {
 /// The function of that name, and whether it looks at start times.
 fn reduction(name: &str) -> Option<(Reduce, bool)> {
     Some(match name {
-        "rate" => (|window, call| rate::extrapolated_rate(window, call, true, true), true),
-        "increase" => (|window, call| rate::extrapolated_rate(window, call, true, false), true),
-        "delta" => (|window, call| rate::extrapolated_rate(window, call, false, false), false),
-        "irate" => (|window, call| rate::instant_value(window, call, true), true),
-        "idelta" => (|window, call| rate::instant_value(window, call, false), false),
-        "sum_over_time" => (over_time::sum, false),
-        "avg_over_time" => (over_time::average, false),
-        "count_over_time" => (|window, _| over_time::count(window), false),
-        "min_over_time" => {
-            (|window, call| over_time::extreme(window, call, |new, best| new < best, false), false)
-        }
-        "max_over_time" => {
-            (|window, call| over_time::extreme(window, call, |new, best| new > best, false), false)
-        }
+        "rate" => (Reduce::Extrapolated { counter: true, per_second: true }, true),
+        "increase" => (Reduce::Extrapolated { counter: true, per_second: false }, true),
+        "delta" => (Reduce::Extrapolated { counter: false, per_second: false }, false),
+        "irate" => (Reduce::Any(|window, call| rate::instant_value(window, call, true)), true),
+        "idelta" => (Reduce::Any(|window, call| rate::instant_value(window, call, false)), false),
+        "sum_over_time" => (Reduce::Any(over_time::sum), false),
+        "avg_over_time" => (Reduce::Any(over_time::average), false),
+        "count_over_time" => (Reduce::Any(|window, _| over_time::count(window)), false),
+        "min_over_time" => (
+            Reduce::Any(|window, call| over_time::extreme(window, call, |new, best| new < best, false)),
+            false,
+        ),
+        "max_over_time" => (
+            Reduce::Any(|window, call| over_time::extreme(window, call, |new, best| new > best, false)),
+            false,
+        ),
         _ => return None,
     })
 }
@@ -97,8 +115,7 @@ struct Numbers {
 
 impl Numbers {
     fn of<'b>(&'b mut self, columns: &Columns<'b>) -> (&'b [i64], &'b [f64]) {
-        // Without an early end, so that it is a few vector instructions.
-        if !columns.values.iter().fold(false, |stale, value| stale | is_stale(*value)) {
+        if !has_stale(columns.values) {
             return (columns.timestamps, columns.values);
         }
         self.times.clear();
@@ -113,6 +130,9 @@ impl Numbers {
     }
 }
 
+/// First time, last time and number of samples: what an extrapolation depends on besides the window.
+type Sampled = (i64, i64, usize);
+
 /// The groups while series are added.
 struct Totals<'g> {
     of: &'g [u32],
@@ -122,6 +142,10 @@ struct Totals<'g> {
     order: Vec<u32>,
     started: Vec<bool>,
     cells: usize,
+    /// No function of numbers says anything about a metric by its name.
+    nameless: Labels,
+    /// Per step the extrapolation of the last series, and what it is for.
+    extrapolation: Vec<Option<(Sampled, Extrapolation)>>,
 }
 
 impl Totals<'_> {
@@ -165,9 +189,11 @@ impl Evaluator<'_> {
             order: Vec::with_capacity(groups.labels.len()),
             started: vec![false; groups.labels.len()],
             cells: 0,
+            nameless: Labels::default(),
+            extrapolation: vec![None; steps.count],
         };
         let (reader, mut result, mut numbers) = (self.source, Ok(true), Numbers::default());
-        reader.read(&selection.ids, range, &mut |series, columns| {
+        let mut visit = |series: usize, columns: Columns<'_>| {
             result = match &source.over {
                 Some(over) => {
                     self.add_windows(aggregate, over, &ends, series, &columns, &mut numbers, &mut totals)
@@ -175,7 +201,12 @@ impl Evaluator<'_> {
                 None => self.add_last(aggregate, lookback, &ends, series, &columns, &mut totals),
             };
             matches!(result, Ok(true))
-        });
+        };
+        if source.over.is_none() && steps.count == 1 {
+            reader.read_last(&selection.ids, range, &mut visit);
+        } else {
+            reader.read(&selection.ids, range, &mut visit);
+        }
         let cells = totals.cells;
         if source.over.is_none() {
             self.release(cells);
@@ -225,7 +256,6 @@ impl Evaluator<'_> {
         }
         let (times, values) = numbers.of(columns);
         let length = over.range / 1_000_000;
-        let nameless = Labels::default();
         let mut place = (0, values.len());
         for (step, end) in ends.iter().enumerate() {
             let start = end.saturating_sub(length);
@@ -241,12 +271,31 @@ impl Evaluator<'_> {
             }
             self.hold(to - from)?;
             self.release(to - from);
+            if let Reduce::Extrapolated { counter, per_second } = over.reduce {
+                let (times, values) = (&times[from..to], &values[from..to]);
+                if values.len() < 2 {
+                    continue;
+                }
+                let key = (times[0], times[times.len() - 1], times.len());
+                let extrapolation = match &totals.extrapolation[step] {
+                    Some((other, known)) if *other == key => *known,
+                    _ => {
+                        let bounds = Bounds { start, end: *end, seconds: over.seconds };
+                        let fresh = Extrapolation::new(bounds, times, None, per_second);
+                        totals.extrapolation[step] = Some((key, fresh));
+                        fresh
+                    }
+                };
+                totals.add(aggregate, series, step, extrapolation.of(values, counter));
+                continue;
+            }
+            let Reduce::Any(reduce) = over.reduce else { continue };
             let window = Window {
-                labels: &nameless,
+                labels: &totals.nameless,
                 time: self.steps.time(step),
                 start,
                 end: *end,
-                seconds: over.range as f64 / 1e9,
+                seconds: over.seconds,
                 edges: Edges::Plain,
                 float_times: &times[from..to],
                 floats: &values[from..to],
@@ -256,7 +305,7 @@ impl Evaluator<'_> {
                 histogram_starts: &[],
             };
             let mut call = RangeCall::new(&mut self.annotations, &over.call.args);
-            if let Some(Cell::Float(value)) = (over.reduce)(&window, &mut call)? {
+            if let Some(Cell::Float(value)) = reduce(&window, &mut call)? {
                 totals.add(aggregate, series, step, value);
             }
         }

@@ -9,7 +9,7 @@ use super::call::RangeCall;
 use super::grid::Cell;
 use super::rate_extended::extended_rate;
 use super::rate_histogram::{extended_histogram_rate, histogram_rate};
-use super::window::Window;
+use super::window::{Bounds, Window};
 use crate::annotations::Annotations;
 use crate::syntax::Span;
 use crate::syntax::ast::Edges;
@@ -100,7 +100,7 @@ pub(crate) fn extrapolated_rate(
         }
         let Some(result) = result else { return Ok(None) };
         let zero = (counter && result.count > 0.0 && first.count >= 0.0).then(|| first.count / result.count);
-        let factor = Extrapolation::new(window, times, start, per_second).factor(zero);
+        let factor = Extrapolation::new(window.bounds(), times, start, per_second).factor(zero);
         return Ok(Some(Cell::Histogram(result.times(factor).into())));
     }
     let (values, times) = (window.floats, window.float_times);
@@ -108,7 +108,7 @@ pub(crate) fn extrapolated_rate(
     if values.len() < 2 && (start.is_none() || values.is_empty()) {
         return Ok(None);
     }
-    let extrapolation = Extrapolation::new(window, times, start, per_second);
+    let extrapolation = Extrapolation::new(window.bounds(), times, start, per_second);
     if window.float_starts.is_empty() {
         return Ok(Some(Cell::Float(extrapolation.of(values, counter))));
     }
@@ -145,7 +145,7 @@ pub(crate) struct Extrapolation {
 
 impl Extrapolation {
     /// Of samples at `times`, at least one, and two without a `start`.
-    pub fn new(window: &Window<'_>, times: &[i64], start: Option<i64>, per_second: bool) -> Self {
+    pub fn new(bounds: Bounds, times: &[i64], start: Option<i64>, per_second: bool) -> Self {
         let (first, last) = (times[0], times[times.len() - 1]);
         let sampled = (last - start.unwrap_or(first)) as f64 / 1000.0;
         let average = match times.len() {
@@ -156,9 +156,9 @@ impl Extrapolation {
         // a distance between samples away.
         let threshold = average * 1.1;
         let reach = |gap: f64| if gap >= threshold { average / 2.0 } else { gap };
-        let to_start = if start.is_some() { 0.0 } else { reach((first - window.start) as f64 / 1000.0) };
-        let to_end = reach((window.end - last) as f64 / 1000.0);
-        let per = per_second.then_some(window.seconds);
+        let to_start = if start.is_some() { 0.0 } else { reach((first - bounds.start) as f64 / 1000.0) };
+        let to_end = reach((bounds.end - last) as f64 / 1000.0);
+        let per = per_second.then_some(bounds.seconds);
         let plain = of_sampled(sampled, to_start, to_end, per);
         Self { sampled, from_zero: start.is_some(), to_start, to_end, plain, per }
     }
@@ -178,10 +178,10 @@ impl Extrapolation {
         let (first, last) = (values[0], values[values.len() - 1]);
         let mut result = last - first;
         if counter {
-            for pair in values.windows(2) {
-                if pair[1] < pair[0] {
-                    result += pair[0];
-                }
+            // Resets are rare; whether there is one is a few vector instructions.
+            let falls = values.iter().zip(&values[1..]).fold(false, |falls, (one, two)| falls | (two < one));
+            for pair in values.windows(2).filter(|pair| falls && pair[1] < pair[0]) {
+                result += pair[0];
             }
         }
         let zero = (counter && result > 0.0 && first >= 0.0).then(|| first / result);

@@ -28,7 +28,7 @@ pub(crate) struct Samples<'a> {
 
 impl<'a> Samples<'a> {
     pub fn of_columns(columns: Columns<'a>, stats_only: bool) -> Self {
-        let plain = columns.histograms.is_empty() && !columns.values.iter().copied().any(is_stale);
+        let plain = columns.histograms.is_empty() && !has_stale(columns.values);
         if plain {
             return Self {
                 float_times: Cow::Borrowed(columns.timestamps),
@@ -87,6 +87,11 @@ impl<'a> Samples<'a> {
     }
 }
 
+/// Whether there is a staleness marker. Without an early end, so that it is a few vector instructions.
+pub(crate) fn has_stale(values: &[f64]) -> bool {
+    values.iter().fold(false, |stale, value| stale | is_stale(*value))
+}
+
 /// Count and sum of a histogram, with what its buckets tell of a reset.
 pub(crate) fn stats(histogram: &Histogram, previous: Option<&Histogram>) -> Histogram {
     let reset_hint = match (histogram.reset_hint, previous) {
@@ -123,7 +128,20 @@ pub(crate) struct Window<'a> {
     pub histogram_starts: &'a [i64],
 }
 
+/// A window without its samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub start: Millis,
+    pub end: Millis,
+    /// Length in seconds.
+    pub seconds: f64,
+}
+
 impl<'a> Window<'a> {
+    pub fn bounds(&self) -> Bounds {
+        Bounds { start: self.start, end: self.end, seconds: self.seconds }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.floats.is_empty() && self.histograms.is_empty()
     }

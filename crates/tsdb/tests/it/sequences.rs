@@ -183,6 +183,7 @@ impl Both {
             vec![matcher("pod", "=", "pod-5"), matcher("zone", "=~", "a|")],
         ];
         for range in ranges {
+            compare_last(&view, range);
             for selector in &selectors {
                 assert_eq!(
                     read(&view, selector, range),
@@ -213,6 +214,21 @@ impl SeriesSource for Plain<'_> {
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {
         self.0.read(ids, range, visit);
     }
+}
+
+/// Compares last samples with the ends of all samples.
+fn compare_last(view: &StoreView, range: TimeRange) {
+    let ids = view.select(&[], range);
+    let last = |source: &dyn SeriesSource| {
+        let mut all = Vec::new();
+        source.read_last(&ids, range, &mut |index, columns| {
+            let values: Vec<u64> = columns.values.iter().map(|value| value.to_bits()).collect();
+            all.push((index, columns.timestamps.to_vec(), values, columns.histograms.to_vec()));
+            true
+        });
+        all
+    };
+    assert_eq!(last(view), last(&Plain(view)), "{range:?}");
 }
 
 /// Compares groups by symbols with groups by labels, of series in the order of their selection and in another.
