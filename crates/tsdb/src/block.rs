@@ -313,9 +313,9 @@ fn decode_numbers(
                 return Err(BlockError::Short);
             }
             let packed = &bytes[at..];
-            let number = |integer: i64| integer.wrapping_shl(shift) as f64;
+            let number = move |integer: i64| integer.wrapping_shl(shift) as f64;
             if kind == PLAIN {
-                unpack_all(packed, width, out, |field| number(current.wrapping_add(field as i64)));
+                unpack_all(packed, width, out, move |field| number(current.wrapping_add(field as i64)));
             } else {
                 let (first, rest) = out.split_at_mut(skipped.min(out.len()));
                 for (index, value) in first.iter_mut().enumerate() {
@@ -325,12 +325,12 @@ fn decode_numbers(
                     *value = number(current);
                 }
                 if kind == DELTA {
-                    unpack_all(packed, width, rest, |field| {
+                    unpack_all(packed, width, rest, move |field| {
                         current = current.wrapping_add(delta.wrapping_add(field as i64));
                         number(current)
                     });
                 } else {
-                    unpack_all(packed, width, rest, |field| {
+                    unpack_all(packed, width, rest, move |field| {
                         delta = delta.wrapping_add(step.wrapping_add(field as i64));
                         current = current.wrapping_add(delta);
                         number(current)
