@@ -135,9 +135,9 @@ impl fmt::Display for Matcher {
         if labels::is_plain_name(&self.name) {
             f.write_str(&self.name)?;
         } else {
-            f.write_str(&quote::quote(self.name.as_bytes()))?;
+            f.write_str(&quote::quote_promql(&self.name))?;
         }
-        write!(f, "{}{}", self.op.as_str(), quote::quote(self.value.as_bytes()))
+        write!(f, "{}{}", self.op.as_str(), quote::quote_promql(&self.value))
     }
 }
 

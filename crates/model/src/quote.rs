@@ -27,6 +27,12 @@ pub fn quote(text: &[u8]) -> String {
     out
 }
 
+/// Quotes `text` so that PromQL reads it again: as [`quote`], but a replacement character is written `\ufffd`.
+/// Its lexer refuses that character as it is, so what Prometheus prints here it cannot read itself.
+pub fn quote_promql(text: &str) -> String {
+    quote(text.as_bytes()).replace(char::REPLACEMENT_CHARACTER, r"\ufffd")
+}
+
 /// Quotes `text` with double quotes and leaves only ASCII (Go: `strconv.QuoteToASCII`).
 pub fn quote_ascii(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len() + 2);

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Write as _};
 
 use plimsoll_model::labels::{METRIC_NAME, is_plain_name};
 use plimsoll_model::matcher::MatchOp;
-use plimsoll_model::quote::quote;
+use plimsoll_model::quote::quote_promql;
 
 use super::ast::{
     Aggregate, At, Binary, Cardinality, DurationExpr, Edges, Expr, MatrixSelector, Number, Shift, Subquery,
@@ -25,7 +25,7 @@ pub(crate) fn print_duration_ns(nanoseconds: i64) -> String {
 fn label_list(labels: &[String]) -> String {
     let quoted: Vec<String> = labels
         .iter()
-        .map(|label| if is_plain_name(label) { label.clone() } else { quote(label.as_bytes()) })
+        .map(|label| if is_plain_name(label) { label.clone() } else { quote_promql(label) })
         .collect();
     quoted.join(", ")
 }
@@ -34,7 +34,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
-            Self::String { value, .. } => f.write_str(&quote(value.as_bytes())),
+            Self::String { value, .. } => f.write_str(&quote_promql(value)),
             Self::Vector(vector) => vector.fmt(f),
             Self::Matrix(matrix) => matrix.fmt(f),
             Self::Subquery(subquery) => subquery.fmt(f),
