@@ -246,17 +246,18 @@ fn encode_xor(numbers: &[f64], out: &mut Vec<u8>) {
 /// Reads the block that starts at `start` in `bytes` and covers as many rows as `out` is long.
 ///
 /// `bytes` may go on behind the block (that makes reading faster); the block itself must end at or before `end`. An empty block means that
-/// all values are absent.
-pub(crate) fn decode(bytes: &[u8], start: usize, end: usize, out: &mut [f64]) -> Result<(), BlockError> {
+/// all values are absent. Says whether some rows have no number but a mark.
+pub(crate) fn decode(bytes: &[u8], start: usize, end: usize, out: &mut [f64]) -> Result<bool, BlockError> {
     if start == end {
         out.fill(f64::from_bits(ABSENT));
-        return Ok(());
+        return Ok(true);
     }
     let bound = bytes.get(..end).ok_or(BlockError::Short)?;
     let tag = *bound.get(start).ok_or(BlockError::Short)?;
     let mut at = start + 1;
     if tag & GAPS == 0 {
-        return decode_numbers(bytes, bound, tag, at, out);
+        decode_numbers(bytes, bound, tag, at, out)?;
+        return Ok(false);
     }
     let codes_at = at;
     at += packed_len(out.len(), 2);
@@ -274,7 +275,7 @@ pub(crate) fn decode(bytes: &[u8], start: usize, end: usize, out: &mut [f64]) ->
             _ => f64::from_bits(HISTOGRAM),
         };
     }
-    Ok(())
+    Ok(true)
 }
 
 fn decode_numbers(

@@ -62,8 +62,8 @@ impl Column {
         start != end
     }
 
-    /// The values of a slot, one per row.
-    pub(crate) fn decode(&self, slot: u32, out: &mut [f64]) -> Result<(), BlockError> {
+    /// The values of a slot, one per row. Says whether some rows have no number but a mark.
+    pub(crate) fn decode(&self, slot: u32, out: &mut [f64]) -> Result<bool, BlockError> {
         let (start, end) = self.block(slot);
         decode(&self.bytes, start, end, out)
     }

@@ -279,20 +279,21 @@ impl<'v> Window<'v> {
             // Decoded in place: all of the block, of which the rows outside the range are then cut off.
             let start = values.len();
             values.resize(start + sealed.rows(), 0.0);
-            if sealed.values.decode(slot, &mut values[start..]).is_err() {
-                return false;
-            }
+            let Ok(marks) = sealed.values.decode(slot, &mut values[start..]) else { return false };
             values.truncate(start + end);
             if *first > 0 {
                 values.drain(start..start + first);
+            }
+            if marks && has_special(&values[start..]) {
+                return false;
             }
         }
         if slot as usize >= self.shortest {
             return false;
         }
+        let start = values.len();
         values.extend(self.rows.iter().map(|row| row[slot as usize]));
-        // Without an early end, so that it is a few vector instructions.
-        !values.iter().fold(false, |special, value| special | is_special(*value))
+        !has_special(&values[start..])
     }
 
     /// The last sample of a series, from the newest row that has one.
@@ -338,6 +339,11 @@ impl<'v> Window<'v> {
         });
         Columns { timestamps, values, histograms, starts: &[] }
     }
+}
+
+/// Whether there is one. Without an early end, so that it is a few vector instructions.
+fn has_special(values: &[f64]) -> bool {
+    values.iter().fold(false, |special, value| special | is_special(*value))
 }
 
 /// Whether this is the mark of a missing sample or of a histogram, which differ in the lowest two bits.

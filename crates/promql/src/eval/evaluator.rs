@@ -357,7 +357,9 @@ fn sample_value(grid: &Grid, row: usize, step: usize) -> Option<SampleValue> {
 /// Takes away the names that no longer fit. Series that are told apart by nothing else are an error where they have
 /// samples at one time.
 pub(crate) fn drop_names(mut grid: Grid) -> Result<Grid, EvalError> {
-    let named = |label: &Label| [METRIC_NAME, METRIC_TYPE, METRIC_UNIT].contains(&&*label.name);
+    let named = |label: &Label| {
+        label.name.starts_with("__") && [METRIC_NAME, METRIC_TYPE, METRIC_UNIT].contains(&&*label.name)
+    };
     // What differs still differs where the same was taken from all.
     let mut taken: Option<Vec<Label>> = None;
     for row in 0..grid.rows() {
