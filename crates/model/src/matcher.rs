@@ -50,6 +50,13 @@ enum Test {
     Literal,
     /// A pattern that is a list of literals: `a|b|c`.
     OneOf(Box<[Box<str>]>),
+    /// Literals around one `.*` or `.+`: `web-.*`. Compiling these would cost more than evaluating a small query.
+    Around {
+        before: Box<str>,
+        after: Box<str>,
+        /// Least bytes of the whole value.
+        least: usize,
+    },
     Regex(GoRegexp),
 }
 
@@ -93,6 +100,9 @@ impl Matcher {
         let hit = match &self.test {
             Test::Literal => *self.value == *value,
             Test::OneOf(values) => values.iter().any(|candidate| **candidate == *value),
+            Test::Around { before, after, least } => {
+                value.len() >= *least && value.starts_with(&**before) && value.ends_with(&**after)
+            }
             Test::Regex(regex) => regex.is_match(value),
         };
         hit != matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
@@ -149,6 +159,15 @@ fn compile(pattern: &str) -> Result<Test, MatcherError> {
     if pattern.len() <= MAX_PATTERN && pattern.split('|').all(plain) {
         return Ok(Test::OneOf(pattern.split('|').map(Into::into).collect()));
     }
+    if pattern.len() <= MAX_PATTERN
+        && let Some((before, rest)) = pattern.split_once('.')
+        && let Some((repeat @ ("*" | "+"), after)) = rest.split_at_checked(1)
+        && plain(before)
+        && plain(after)
+    {
+        let least = before.len() + after.len() + usize::from(repeat == "+");
+        return Ok(Test::Around { before: before.into(), after: after.into(), least });
+    }
     Ok(Test::Regex(GoRegexp::whole(pattern)?))
 }
 
@@ -167,6 +186,21 @@ mod tests {
         assert!(regex("a|b").matches("b"));
         assert!(!regex("a|b").matches("ab"));
         assert!(regex("").matches(""));
+    }
+
+    #[test]
+    fn literals_around_anything_match_as_the_expression_does() {
+        let values = ["", "a", "b", "ab", "a\nb", "aab", "abb", "aéb", "ba", "abab", "."];
+        for pattern in [".*", ".+", "a.*", "a.+", ".*b", ".+b", "a.*b", "a.+b", "ab.*b", "ab.+ab"] {
+            let regex_test = GoRegexp::whole(pattern).unwrap();
+            assert!(matches!(regex(pattern).test, Test::Around { .. }), "{pattern}");
+            for value in values {
+                assert_eq!(regex(pattern).matches(value), regex_test.is_match(value), "{pattern} {value:?}");
+            }
+        }
+        for pattern in ["a.b", "a.*b.*", "a.*?", "a.{2}", "(a).*", "a.*|b", "a.", r"a\.*"] {
+            assert!(matches!(regex(pattern).test, Test::Regex(_)), "{pattern}");
+        }
     }
 
     #[test]
