@@ -91,8 +91,7 @@ pub trait SeriesSource {
     /// every id.
     fn generation(&self) -> u64;
 
-    /// Every series that satisfies all matchers and may have samples in `range`, in no particular order, each once and no two with the
-    /// same labels.
+    /// Every series that satisfies all matchers and may have samples in `range`, in no particular order, each once.
     /// The range is a hint: series without samples in it may be listed.
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<SeriesId>;
 

@@ -7,6 +7,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use hashbrown::HashSet;
 use plimsoll_model::labels::Labels;
 use plimsoll_model::matcher::Matcher;
 use plimsoll_model::series::{Grouping, Groups, SeriesId, SeriesSource, TimeRange};
@@ -21,6 +22,7 @@ const MAX_KEPT_LABELS: usize = 1 << 16;
 pub(crate) struct Selection {
     pub ids: Box<[SeriesId]>,
     labels: OnceLock<Box<[Labels]>>,
+    distinct: OnceLock<bool>,
     /// By the labels of the one aggregation that stands directly over the selector.
     groups: OnceLock<Groups>,
     /// Whether what is found is worth keeping for the next time.
@@ -35,10 +37,25 @@ impl Selection {
 
     /// The labels of the series at an index.
     pub fn labels(&self, source: &dyn SeriesSource, index: usize) -> Labels {
-        if !self.kept || self.ids.len() > MAX_KEPT_LABELS {
-            return source.labels(self.ids[index]);
+        match self.kept_labels(source) {
+            Some(labels) => labels[index].clone(),
+            None => source.labels(self.ids[index]),
         }
-        self.labels.get_or_init(|| self.ids.iter().map(|id| source.labels(*id)).collect())[index].clone()
+    }
+
+    /// Whether all labels are known to differ. Without labels that are kept that is not worth finding out ahead.
+    pub fn is_distinct(&self, source: &dyn SeriesSource) -> bool {
+        let Some(labels) = self.kept_labels(source) else { return self.ids.len() < 2 };
+        *self.distinct.get_or_init(|| {
+            let mut seen = HashSet::with_capacity(labels.len());
+            labels.iter().all(|labels| seen.insert(labels))
+        })
+    }
+
+    fn kept_labels(&self, source: &dyn SeriesSource) -> Option<&[Labels]> {
+        let keeps = self.kept && self.ids.len() <= MAX_KEPT_LABELS;
+        let labels = || self.ids.iter().map(|id| source.labels(*id)).collect();
+        keeps.then(|| &**self.labels.get_or_init(labels))
     }
 
     /// The groups of the series for the aggregation directly over them.

@@ -146,7 +146,7 @@ impl Evaluator<'_> {
                     end: self.window_end(&vector.shift, steps.count.saturating_sub(1)).saturating_add(after),
                 };
                 let selection = self.selection(vector, range)?;
-                out.distinct = true;
+                out.distinct = selection.is_distinct(self.source);
                 let windows = Windows { shift: &vector.shift, length, nanoseconds: matrix.range, edges };
                 let (source, mut result) = (self.source, Ok(()));
                 source.read(&selection.ids, range, &mut |index, columns| {

@@ -118,7 +118,7 @@ impl Evaluator<'_> {
         let selection = self.selection(vector, range)?;
         let ends: Vec<Millis> = (0..steps.count).map(|step| self.window_end(&vector.shift, step)).collect();
         let mut grid = Grid::with_capacity(steps.count, selection.ids.len());
-        grid.distinct = true;
+        grid.distinct = selection.is_distinct(self.source);
         let (source, mut result) = (self.source, Ok(()));
         source.read(&selection.ids, range, &mut |index, columns| {
             if columns.timestamps.is_empty() {
@@ -162,7 +162,7 @@ impl Evaluator<'_> {
         };
         let selection = self.selection(vector, range)?;
         let mut grid = Grid::with_capacity(steps.count, selection.ids.len());
-        grid.distinct = true;
+        grid.distinct = selection.is_distinct(self.source);
         let source = self.source;
         source.read(&selection.ids, range, &mut |index, columns| {
             let samples = Samples::of_columns(columns, vector.stats_only);
