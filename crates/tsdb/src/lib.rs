@@ -114,6 +114,10 @@
 //! generation it came with; a target that has moved on is read without newer rows. So with one generation two views
 //! agree about every series, and a plan made with one is good for the other.
 //!
+//! A view is for one evaluation. Rows that have been sealed no longer know their generation, and slots that were given back are
+//! given anew: a view that first reads a target more than `hot_rows` scrapes (16, four minutes at 15 seconds) after it was made may see scrapes
+//! that are newer than the view, and under a slot whose series is gone another one. What it has read once stays as it was.
+//!
 //! # A snapshot, byte by byte
 //!
 //! ```text

@@ -202,7 +202,8 @@ impl Store {
         Ok(target)
     }
 
-    /// What there is to read right now. Cheap; make one per evaluation and drop it after: it keeps what it has read in memory.
+    /// What there is to read right now. Cheap; make one per evaluation and drop it after: it keeps what it has read in memory, and a target
+    /// that it first reads more than [`Options::hot_rows`] scrapes later may show it newer ones.
     pub fn view(&self) -> StoreView {
         StoreView::new(&self.shared)
     }
