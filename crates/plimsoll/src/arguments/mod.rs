@@ -24,7 +24,7 @@ use clap::FromArgMatches as _;
 
 pub use check::{CheckSettings, Expression, Input, Moment, Output, PromqlSettings};
 pub use failure::ArgumentsError;
-pub use reference::reference;
+pub use reference::{check_reference, promql_reference, reference};
 pub use settings::{
     AuthenticationSettings, AuthorizationSettings, DiscoverySettings, KubernetesSettings, LogFormat,
     LoggingSettings, PrometheusCredentials, PrometheusSettings, RequestHeaders, ServeSettings,

@@ -374,16 +374,21 @@ fn each_flag_of_ours_exists() {
     }
 }
 
-/// Writes the page instead when `PLIMSOLL_WRITE_REFERENCE` is set.
+/// Writes the pages instead when `PLIMSOLL_WRITE_REFERENCE` is set.
 #[test]
-fn the_reference_page_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/serve.md");
-    if std::env::var_os("PLIMSOLL_WRITE_REFERENCE").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, reference()).unwrap();
+fn the_reference_pages_are_up_to_date() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+    for (name, wanted) in
+        [("serve.md", reference()), ("check.md", check_reference()), ("promql.md", promql_reference())]
+    {
+        let path = folder.join(name);
+        if std::env::var_os("PLIMSOLL_WRITE_REFERENCE").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        let page = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(page, wanted, "run this test with PLIMSOLL_WRITE_REFERENCE=1 to rewrite {name}");
     }
-    let page = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(page, reference(), "run this test with PLIMSOLL_WRITE_REFERENCE=1 to rewrite the page");
 }
 
 /// Recorded failures that need the file system to be seen, so that reading the command line succeeds.

@@ -137,6 +137,21 @@ fn a_server_says_the_same_words_when_it_loads_the_file() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_readme_shows_what_is_printed() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("../../README.md"))?;
+    for arguments in [
+        &["check", "--config", "config.yaml"][..],
+        &["check", "--config", "fixed.yaml", "--series", "series.txt"],
+    ] {
+        let ended = plimsoll(&root.join("testdata/readme"), arguments, "")?;
+        let shown = format!("$ plimsoll {}\n{}", arguments.join(" "), ended.out);
+        ensure!(readme.contains(&shown), "README.md does not show\n{shown}");
+    }
+    Ok(())
+}
+
 const GOOD: &str = "rules:\n- seriesQuery: http_requests_total{namespace!=\"\",pod!=\"\"}\n  resources: {overrides: {namespace: \
                     {resource: namespace}, pod: {resource: pod}}}\n  name: {matches: ^(.*)_total$, as: \
                     \"${1}_per_second\"}\n  metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m])) by \
