@@ -2,7 +2,7 @@
 
 use plimsoll_adapter::config::Config;
 use plimsoll_adapter::mapper::RestMapper;
-use plimsoll_adapter::rules::RuleSet;
+use plimsoll_adapter::rules::{Dialect, RuleSet};
 
 use crate::world::{cluster, rules};
 
@@ -91,4 +91,35 @@ fn a_resource_name_that_can_never_work_is_told_from_one_that_may_appear() {
          group: leave `group` out"
     );
     assert!(compiled.mistakes(&RestMapper::default()).is_empty(), "nothing is known before discovery");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever a template gives, what is said about it points into the file.
+    #[test]
+    fn no_template_makes_loading_panic(
+        selector in r#"(up|a-b|a\.b|\{|\}|\(|\)|=|~|"|'|,| |é|\[5m\]|rate|offset 5m|__name__|\n){0,8}"#,
+        query in r#"(<<\.Series>>|<<\.LabelMatchers>>|<<\.GroupBy>>|<<range \.GroupBySlice>>|<<end>>|<<|>>|sum|rate|by|on|x|\{|\}|\(|\)|\[5m\]|[-+*/=~,"' é]|\n|🦀){0,16}"#,
+    ) {
+        let config = serde_json::json!({
+            "rules": [{
+                "seriesQuery": selector, "metricsQuery": query,
+                "resources": {"overrides": {"namespace": {"resource": "namespace"}, "pod": {"resource": "pod"}}},
+            }],
+            "externalRules": [{"seriesQuery": selector, "metricsQuery": query}],
+            "resourceRules": {"cpu": {"containerQuery": query, "resources": {"template": "<<.Resource>>"}}},
+        });
+        let text = serde_json::to_string_pretty(&config).unwrap();
+        let loaded = Config::parse(&text).unwrap();
+        for dialect in [Dialect::Prometheus, Dialect::GoogleManaged] {
+            let (rules, findings) = RuleSet::examine(&loaded, dialect);
+            for finding in rules.warnings.iter().chain(&findings) {
+                let line = text.lines().nth(finding.position.line as usize - 1);
+                let line = line.expect("a line of the file");
+                proptest::prop_assert!(finding.position.column as usize <= line.chars().count() + 1, "{finding}");
+                proptest::prop_assert!(finding.excerpt.is_some() && !finding.render_with_code("c").is_empty());
+            }
+        }
+    }
 }

@@ -65,7 +65,8 @@ pub fn check_reference() -> String {
          type-checked as PromQL. `serve` says the same of a configuration that it loads, in its log and at `/debug/rules`.\n\n\
          With `--series`, the rules are also tried: which metrics they make of these series, for which resources, with which\n\
          queries, and, where the series have values, what comes out. Types of resources that Kubernetes itself does not have\n\
-         are taken to exist and to live in namespaces. At most three namespaces and ten objects of each are asked for.\n\n"
+         are taken to exist and to live in namespaces. At most a hundred metrics of a rule are asked for, in three namespaces, for ten\n\
+         objects of each.\n\n"
         .to_owned();
     page.push_str(&flags_of(&["check"]));
     page.push_str(
@@ -101,7 +102,7 @@ pub fn check_reference() -> String {
          | `tried[].metrics[].query` | the query sent for all these objects |\n\
          | `tried[].metrics[].values[].object` or `.labels`, `.value` | values as the API gives them |\n\
          | `tried[].metrics[].why` | why values are missing |\n\
-         | `tried[].metrics[].leftOut` | objects and namespaces not asked for |\n\n\
+         | `tried[].leftOut`, `tried[].metrics[].leftOut` | metrics, and objects and namespaces, not asked for |\n\n\
          ## Findings\n\n\
          Codes are never renamed and never change their meaning. Errors and warnings make the exit code 1, hints do not. Where a\n\
          server understands more than PromQL, `serve` asks it all the same: none of the findings about queries keeps a rule\n\

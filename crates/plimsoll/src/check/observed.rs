@@ -4,17 +4,17 @@
 //!
 //! **Invariant:** per metric, a bounded number of namespaces and objects is asked for; the rest is counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_adapter::answers::Queries;
 use plimsoll_adapter::answers::custom::{self, CustomError, CustomRequest, FetchError, Target};
 use plimsoll_adapter::answers::external::{self, ExternalError, ExternalFetchError, ExternalRequest};
-use plimsoll_adapter::backend::BackendError;
+use plimsoll_adapter::backend::{BackendError, SeriesShape};
 use plimsoll_adapter::catalogue::{Catalogue, CustomEntry, ExternalEntry, ExternalMatch};
 use plimsoll_adapter::config::{Code, Finding, Place};
-use plimsoll_adapter::mapper::{GroupResource, RestMapper};
+use plimsoll_adapter::mapper::RestMapper;
 use plimsoll_adapter::rules::{Rule, RuleSet};
 use plimsoll_model::labels::{Labels, METRIC_NAME};
 use plimsoll_model::selector::Selector;
@@ -30,6 +30,9 @@ const MOST_NAMESPACES: usize = 3;
 /// Most objects of a namespace that a metric is asked for.
 const MOST_OBJECTS: usize = 10;
 
+/// Most metrics of a rule that are asked for, counted by type.
+const MOST_METRICS: usize = 100;
+
 /// Longer than an evaluation may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -42,6 +45,8 @@ pub(super) struct RuleOutcome {
     /// Series that its selector matches; none if it is no selector.
     pub series: Option<usize>,
     pub answers: Vec<Answer>,
+    /// Metrics that were left out to be brief.
+    pub more: usize,
 }
 
 /// A request and what came of it.
@@ -76,6 +81,19 @@ pub(super) enum Of {
     Labels(BTreeMap<String, String>),
 }
 
+/// The series of a selector.
+#[derive(Debug, Default)]
+struct Selected {
+    count: usize,
+    by_name: HashMap<String, Vec<Labels>>,
+}
+
+/// A metric of a rule.
+enum Served {
+    Custom(String, CustomEntry),
+    External(String, ExternalEntry),
+}
+
 /// The rules tried on the series of an engine.
 pub(super) struct Observation<'a> {
     rules: &'a RuleSet,
@@ -84,8 +102,8 @@ pub(super) struct Observation<'a> {
     engine: Arc<Engine>,
     queries: Queries,
     objects: Named,
-    /// The series of each selector.
-    selected: BTreeMap<String, Vec<Labels>>,
+    /// The series of each selector, by their names.
+    selected: BTreeMap<String, Selected>,
     /// What could not be evaluated.
     pub findings: Vec<Finding>,
 }
@@ -93,16 +111,20 @@ pub(super) struct Observation<'a> {
 impl<'a> Observation<'a> {
     pub(super) fn new(rules: &'a RuleSet, engine: Engine) -> Self {
         let engine = Arc::new(engine);
-        let selected: BTreeMap<String, Vec<Labels>> = rules
-            .selectors()
-            .into_iter()
-            .filter_map(|selector| Some((selector.to_owned(), engine.select(selector)?)))
-            .collect();
-        let shapes: BTreeMap<&str, Vec<_>> =
-            selected.iter().map(|(selector, series)| (selector.as_str(), shapes(series))).collect();
+        let mut selected: BTreeMap<String, Selected> = BTreeMap::new();
+        let mut by_selector: HashMap<&str, Vec<SeriesShape>> = HashMap::new();
+        for selector in rules.selectors() {
+            let Some(series) = engine.select(selector) else { continue };
+            by_selector.insert(selector, shapes(&series));
+            let mut found = Selected { count: series.len(), ..Selected::default() };
+            for labels in series {
+                found.by_name.entry(labels.get(METRIC_NAME).to_owned()).or_default().push(labels);
+            }
+            selected.insert(selector.to_owned(), found);
+        }
         let mapper = kubernetes::with_types_of(rules);
         let catalogue =
-            Catalogue::build(rules, &mapper, |selector| shapes.get(selector).map(|list| &list[..]));
+            Catalogue::build(rules, &mapper, |selector| by_selector.get(selector).map(|list| &list[..]));
         let queries = Queries::new(Arc::clone(&engine) as _);
         Self {
             rules,
@@ -119,45 +141,45 @@ impl<'a> Observation<'a> {
     /// What became of each rule, in the order of the file's sections.
     pub(super) async fn run(&mut self) -> Vec<RuleOutcome> {
         let mut outcomes = Vec::new();
-        let custom: Vec<(GroupResource, String, bool)> = self
-            .catalogue
-            .custom_list()
-            .into_iter()
-            .map(|(resource, metric, namespaced)| (resource.clone(), metric.to_owned(), namespaced))
-            .collect();
-        let external: Vec<String> = self.catalogue.external_list().into_iter().map(str::to_owned).collect();
-        let rules: Vec<Arc<Rule>> =
-            self.rules.custom.iter().chain(&self.rules.external).map(Arc::clone).collect();
-        for rule in rules {
+        let mut served = self.served();
+        for rule in self.rules.custom.iter().chain(&self.rules.external) {
+            let metrics = served.remove(&Arc::as_ptr(rule)).unwrap_or_default();
+            let more = metrics.len().saturating_sub(MOST_METRICS);
             let mut answers = Vec::new();
-            for (resource, metric, namespaced) in &custom {
-                let entry = self.catalogue.custom(metric, resource, *namespaced);
-                if let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.rule, &rule)).cloned() {
-                    answers.extend(self.ask_custom(metric, &entry).await);
-                }
+            for metric in metrics.iter().take(MOST_METRICS) {
+                answers.extend(match metric {
+                    Served::Custom(name, entry) => self.ask_custom(name, entry).await,
+                    Served::External(name, entry) => self.ask_external(name, entry).await,
+                });
             }
-            for metric in &external {
-                if let ExternalMatch::Exact(entry) = self.catalogue.external(metric)
-                    && Arc::ptr_eq(&entry.rule, &rule)
-                {
-                    let entry = entry.clone();
-                    answers.extend(self.ask_external(metric, &entry).await);
-                }
-            }
-            outcomes.push(RuleOutcome {
-                place: rule.place,
-                rule: rule.to_string(),
-                series: self.selected.get(&rule.series_query).map(Vec::len),
-                answers,
-            });
+            let series = self.selected.get(&rule.series_query).map(|found| found.count);
+            outcomes.push(RuleOutcome { place: rule.place, rule: rule.to_string(), series, answers, more });
         }
         outcomes
     }
 
+    /// The metrics of each rule, sorted.
+    fn served(&self) -> HashMap<*const Rule, Vec<Served>> {
+        let mut served: HashMap<*const Rule, Vec<Served>> = HashMap::new();
+        for (resource, metric, namespaced) in self.catalogue.custom_list() {
+            if let Some(entry) = self.catalogue.custom(metric, resource, namespaced) {
+                let of_rule = served.entry(Arc::as_ptr(&entry.rule)).or_default();
+                of_rule.push(Served::Custom(metric.to_owned(), entry.clone()));
+            }
+        }
+        for metric in self.catalogue.external_list() {
+            if let ExternalMatch::Exact(entry) = self.catalogue.external(metric) {
+                let of_rule = served.entry(Arc::as_ptr(&entry.rule)).or_default();
+                of_rule.push(Served::External(metric.to_owned(), entry.clone()));
+            }
+        }
+        served
+    }
+
     /// The series behind a metric.
-    fn series_of<'s>(&'s self, rule: &Rule, name: &'s str) -> impl Iterator<Item = &'s Labels> {
-        let series = self.selected.get(&rule.series_query).map(Vec::as_slice).unwrap_or_default();
-        series.iter().filter(move |labels| labels.get(METRIC_NAME) == name)
+    fn series_of(&self, rule: &Rule, name: &str) -> &[Labels] {
+        let found = self.selected.get(&rule.series_query).and_then(|found| found.by_name.get(name));
+        found.map(Vec::as_slice).unwrap_or_default()
     }
 
     async fn ask_custom(&mut self, metric: &str, entry: &CustomEntry) -> Vec<Answer> {
@@ -229,6 +251,7 @@ impl<'a> Observation<'a> {
             None => BTreeSet::from([String::new()]),
             Some(label) => self
                 .series_of(&entry.rule, &entry.series)
+                .iter()
                 .map(|labels| labels.get(label).to_owned())
                 .filter(|namespace| !namespace.is_empty())
                 .collect(),

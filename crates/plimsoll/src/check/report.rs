@@ -55,6 +55,8 @@ struct Tried {
     /// `null` when the selector is none.
     series: Option<usize>,
     metrics: Vec<Metric>,
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,6 +214,9 @@ impl Report {
             for metric in &rule.metrics {
                 metric.text(text, on.has_values);
             }
+            if rule.left_out > 0 {
+                let _ = writeln!(text, "  and {}", counted(rule.left_out, "more metric"));
+            }
             text.push('\n');
         }
     }
@@ -287,13 +292,14 @@ impl MetricValue {
 
 impl From<&RuleOutcome> for Tried {
     fn from(outcome: &RuleOutcome) -> Self {
-        let RuleOutcome { place, rule, series, answers } = outcome;
+        let RuleOutcome { place, rule, series, answers, more } = outcome;
         Self {
             section: place.section.key(),
             number: place.number,
             rule: rule.clone(),
             series: *series,
             metrics: answers.iter().map(Metric::from).collect(),
+            left_out: *more,
         }
     }
 }

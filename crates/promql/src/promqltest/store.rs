@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use plimsoll_model::histogram::{CUSTOM_BUCKETS, Histogram, ResetHint, Span};
 use plimsoll_model::labels::{BUCKET_BOUND, Labels, METRIC_NAME};
-use plimsoll_model::matcher::Matcher;
+use plimsoll_model::matcher::{MatchOp, Matcher};
 use plimsoll_model::series::{Columns, SeriesId, SeriesSource, TimeRange};
 
 use super::script::{Command, Load, parse};
@@ -20,6 +20,8 @@ use super::sequence::SequenceValue;
 pub struct MemorySource {
     series: Vec<Series>,
     by_labels: HashMap<Labels, usize>,
+    /// The series of each metric name: what most selectors ask for.
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,9 @@ impl MemorySource {
                 histograms: Vec::new(),
                 starts: Vec::new(),
             });
-            self.series.len() - 1
+            let at = self.series.len() - 1;
+            self.by_name.entry(labels.get(METRIC_NAME).to_owned()).or_default().push(at);
+            at
         });
         &mut self.series[at]
     }
@@ -213,7 +217,17 @@ impl SeriesSource for MemorySource {
         let fits = |series: &&Series| {
             matchers.iter().all(|matcher| matcher.matches(series.labels.get(matcher.name())))
         };
-        let mut found: Vec<&Series> = self.series.iter().filter(fits).collect();
+        let name = matchers
+            .iter()
+            .find(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
+            .map(Matcher::value);
+        let mut found: Vec<&Series> = match name {
+            Some(name) => {
+                let named = self.by_name.get(name).into_iter().flatten();
+                named.filter_map(|at| self.series.get(*at)).filter(fits).collect()
+            }
+            None => self.series.iter().filter(fits).collect(),
+        };
         found.sort_by(|a, b| a.labels.cmp(&b.labels));
         found
             .into_iter()
