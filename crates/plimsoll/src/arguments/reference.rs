@@ -96,7 +96,7 @@ pub fn check_reference() -> String {
          | `findings[].rendered.query`, `.line`, `.column` | what a template gave, and the place in it |\n\
          | `series.file`, `.format`, `.count`, `.hasValues`, `.time` | with `--series`: what the rules were tried on |\n\
          | `tried[]` | with `--series`: one entry per rule |\n\
-         | `tried[].section`, `.number`, `.series` | the rule, and how many series its selector matches; `null` if it is none |\n\
+         | `tried[].section`, `.number`, `.series` | the rule, and how many series its selector matches; `null` if it is none, or for `resourceRules` |\n\
          | `tried[].metrics[].name`, `.series` | the metric of the API, and the series behind it |\n\
          | `tried[].metrics[].resource`, `.namespace` | for a custom metric: the type of object, and the namespace asked for |\n\
          | `tried[].metrics[].query` | the query sent for all these objects |\n\

@@ -44,7 +44,8 @@ impl Engine {
         Some(source.select(&vector.matchers, range).into_iter().map(|id| source.labels(id)).collect())
     }
 
-    fn answer(&self, query: &str) -> Result<QueryResult, BackendError> {
+    /// What the query gives.
+    pub(super) fn answer(&self, query: &str) -> Result<QueryResult, BackendError> {
         let rejected =
             |kind: &str, message: String| BackendError::Rejected { kind: kind.to_owned(), message };
         let query = Query::new(query).map_err(|error| rejected("bad_data", error.to_string()))?;

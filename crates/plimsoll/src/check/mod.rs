@@ -9,6 +9,7 @@ mod findings;
 mod kubernetes;
 mod observed;
 mod report;
+mod usage;
 
 use std::future::Future;
 use std::io::Read;

@@ -13,7 +13,7 @@ use plimsoll_adapter::answers::custom::{self, CustomError, CustomRequest, FetchE
 use plimsoll_adapter::answers::external::{self, ExternalError, ExternalFetchError, ExternalRequest};
 use plimsoll_adapter::backend::{BackendError, SeriesShape};
 use plimsoll_adapter::catalogue::{Catalogue, CustomEntry, ExternalEntry, ExternalMatch};
-use plimsoll_adapter::config::{Code, Finding, Place};
+use plimsoll_adapter::config::{Code, Finding, Place, Section};
 use plimsoll_adapter::mapper::RestMapper;
 use plimsoll_adapter::rules::{Rule, RuleSet};
 use plimsoll_model::labels::{Labels, METRIC_NAME};
@@ -21,14 +21,14 @@ use plimsoll_model::selector::Selector;
 use plimsoll_promql::eval::Query;
 
 use super::engine::{Engine, Named, shapes};
-use super::kubernetes;
+use super::{kubernetes, usage};
 use crate::promql::eval::needs_two_samples;
 
 /// Most namespaces that a metric is asked for in.
-const MOST_NAMESPACES: usize = 3;
+pub(super) const MOST_NAMESPACES: usize = 3;
 
 /// Most objects of a namespace that a metric is asked for.
-const MOST_OBJECTS: usize = 10;
+pub(super) const MOST_OBJECTS: usize = 10;
 
 /// Most metrics of a rule that are asked for, counted by type.
 const MOST_METRICS: usize = 100;
@@ -154,6 +154,14 @@ impl<'a> Observation<'a> {
             }
             let series = self.selected.get(&rule.series_query).map(|found| found.count);
             outcomes.push(RuleOutcome { place: rule.place, rule: rule.to_string(), series, answers, more });
+        }
+        if let Some(rules) = self.rules.resource.clone() {
+            for (section, rule) in [(Section::Cpu, &rules.cpu), (Section::Memory, &rules.memory)] {
+                let answers = usage::ask(&self.engine, &self.mapper, rule);
+                let answers = answers.into_iter().map(|answer| self.completed(answer)).collect();
+                let place = Place { section, number: 1, ..Place::default() };
+                outcomes.push(RuleOutcome { place, rule: place.to_string(), series: None, answers, more: 0 });
+            }
         }
         outcomes
     }

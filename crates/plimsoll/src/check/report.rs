@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use plimsoll_adapter::config::{Finding, Severity};
+use plimsoll_adapter::config::{Finding, Section, Severity};
 use plimsoll_adapter::rules::Dialect;
 use plimsoll_model::quote::quote;
 use serde::Serialize;
@@ -52,6 +52,9 @@ struct Tried {
     /// In words.
     #[serde(skip)]
     rule: String,
+    /// Whether it has a selector.
+    #[serde(skip)]
+    selects: bool,
     /// `null` when the selector is none.
     series: Option<usize>,
     metrics: Vec<Metric>,
@@ -209,7 +212,10 @@ impl Report {
         for rule in tried {
             let _ = match rule.series {
                 Some(count) => writeln!(text, "{}: {}", rule.rule, counted(count, "series")),
-                None => writeln!(text, "{}: not asked for, as the selector is none", rule.rule),
+                None if rule.selects => {
+                    writeln!(text, "{}: not asked for, as the selector is none", rule.rule)
+                }
+                None => writeln!(text, "{}:", rule.rule),
             };
             for metric in &rule.metrics {
                 metric.text(text, on.has_values);
@@ -297,6 +303,7 @@ impl From<&RuleOutcome> for Tried {
             section: place.section.key(),
             number: place.number,
             rule: rule.clone(),
+            selects: matches!(place.section, Section::Rules | Section::ExternalRules),
             series: *series,
             metrics: answers.iter().map(Metric::from).collect(),
             left_out: *more,

@@ -321,6 +321,37 @@ config.yaml: 1 rule, 1 external rule: nothing to correct
 }
 
 #[test]
+fn resource_rules_are_tried_too() -> Result<()> {
+    let half = |series: &str| {
+        format!(
+            "    containerQuery: sum({series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)\n    nodeQuery: \
+             sum(node_{series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)\n    containerLabel: container\n    resources: {{overrides: \
+             {{node: {{resource: node}}, namespace: {{resource: namespace}}, pod: {{resource: pod}}}}}}\n"
+        )
+    };
+    let config =
+        format!("resourceRules:\n  window: 1m\n  cpu:\n{}  memory:\n{}", half("cores"), half("bytes"));
+    let series =
+        "cores{namespace=\"default\",pod=\"web-1\",container=\"app\"} 0.25\nnode_cores{node=\"n1\"} 2\n";
+    let told = r#"resourceRules.cpu:
+  containers (pods in namespace default)
+    query: sum(cores{namespace="default",pod="web-1"}) by (pod,container)
+    {container="app", pod="web-1"}  250m
+  nodes (nodes)
+    query: sum(node_cores{node="n1"}) by (node)
+    {node="n1"}  2
+
+resourceRules.memory:
+  containers (pods in namespace default)
+    query: sum(bytes{namespace="default",pod="web-1"}) by (pod,container)
+    no value: the query gives no sample
+"#;
+    let ended = tried(&config, series, &[])?;
+    ensure!(ended.code == Some(0) && ended.out.contains(told), "{}", ended.out);
+    Ok(())
+}
+
+#[test]
 fn a_metric_of_many_objects_is_shown_for_some_of_them() -> Result<()> {
     let config = GOOD.replace("rate(<<.Series>>{<<.LabelMatchers>>}[2m])", "<<.Series>>{<<.LabelMatchers>>}");
     let series: String = (0..5)
