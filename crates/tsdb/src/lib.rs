@@ -108,6 +108,10 @@
 //! The directory says which targets may have a label: 8 bytes for each label of each target, 32 bits of hash and 32 of target. It need not be
 //! exact, since the segments are, so it can lag behind what has vanished.
 //!
+//! Series with the same labels in several targets are one series to readers: that of the lowest target stands for all, with the samples of all,
+//! at one time the first target's. Which they are is looked up once per generation; where a label that all series of a target share
+//! (`instance`) tells the targets apart, that is one look at each target, else at each series of those that it does not.
+//!
 //! # What readers see
 //!
 //! [`Store::view`] fixes a generation, which changes whenever any index does, and each target when it is first read. Each row knows the
@@ -161,8 +165,10 @@ mod source;
 mod store;
 mod symbols;
 mod target;
+mod twins;
 mod value;
 mod view;
+mod window;
 
 pub use block::BlockError;
 pub use scrape::{Committed, MAX_LABEL_BYTES, MAX_LABELS, SampleError, Scrape, SeriesError, SeriesRef};

@@ -109,6 +109,11 @@ impl Segment {
             .map(|(_, series)| *series)
     }
 
+    /// Hashes of labels and series, ascending.
+    pub(crate) fn by_hash(&self) -> &[(u32, u32)] {
+        &self.by_hash
+    }
+
     /// The names of labels.
     pub(crate) fn names(&self) -> &[Name] {
         &self.names

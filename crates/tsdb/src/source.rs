@@ -21,24 +21,45 @@ use crate::segment::Segment;
 use crate::select::select;
 use crate::store::Shared;
 use crate::symbols::hash_label;
-use crate::value::{ABSENT, HISTOGRAM, is_absent};
+use crate::twins::Twins;
 use crate::view::{Metadata, View};
+use crate::window::{Gathered, Window};
 
 /// One consistent view of a store.
 #[derive(Debug)]
 pub struct StoreView {
     directory: Arc<Directory>,
     generation: u64,
+    shared: Arc<Shared>,
+    twins: OnceLock<Arc<Twins>>,
     pinned: Box<[OnceLock<Arc<View>>]>,
 }
 
 impl StoreView {
-    pub(crate) fn new(shared: &Shared) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         // In this order: what the directory lacks is in no view of this generation.
         let generation = shared.generation.load(Ordering::Acquire);
         let directory = shared.directory.load_full();
         let pinned = directory.targets.iter().map(|_| OnceLock::new()).collect();
-        Self { directory, generation, pinned }
+        Self { directory, generation, shared: Arc::clone(shared), twins: OnceLock::new(), pinned }
+    }
+
+    /// The series with the same labels in several targets.
+    fn twins(&self) -> &Twins {
+        self.twins.get_or_init(|| {
+            let known = self.shared.twins.load_full();
+            if known.generation == self.generation {
+                return known;
+            }
+            let there = (0..).zip(self.directory.targets.iter());
+            let there =
+                there.filter_map(|(number, target)| Some((number, target.as_ref()?.view.load_full())));
+            let found = Arc::new(Twins::search(self.generation, &there.collect::<Vec<_>>()));
+            if known.generation < self.generation {
+                self.shared.twins.store(Arc::clone(&found));
+            }
+            found
+        })
     }
 
     fn target(&self, number: u32) -> Option<&Arc<View>> {
@@ -129,6 +150,9 @@ impl SeriesSource for StoreView {
                 });
             }
         }
+        if ids.len() > 1 && !self.twins().is_empty() {
+            self.twins().hide(&mut ids, split);
+        }
         ids
     }
 
@@ -173,9 +197,13 @@ impl SeriesSource for StoreView {
 
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {
         let mut columns = Gathered::default();
-        self.each_window(ids, range, |index, window| match window {
-            Some((window, slot)) => visit(index, window.read(slot, &mut columns)),
-            None => visit(index, Columns::default()),
+        self.each_window(ids, range, |index, found| match found {
+            Found::Series(window, slot) => visit(index, window.read(slot, &mut columns)),
+            Found::Twins(parts) => {
+                self.gather_twins(parts, range, &mut columns);
+                visit(index, columns.columns())
+            }
+            Found::Nothing => visit(index, Columns::default()),
         });
     }
 
@@ -186,169 +214,63 @@ impl SeriesSource for StoreView {
         visit: &mut dyn FnMut(usize, Columns<'_>) -> bool,
     ) {
         let mut columns = Gathered::default();
-        self.each_window(ids, range, |index, window| match window {
-            Some((window, slot)) => visit(index, window.read_last(slot, &mut columns)),
-            None => visit(index, Columns::default()),
+        self.each_window(ids, range, |index, found| match found {
+            Found::Series(window, slot) => visit(index, window.read_last(slot, &mut columns)),
+            Found::Twins(parts) => {
+                self.gather_twins(parts, range, &mut columns);
+                visit(index, columns.last())
+            }
+            Found::Nothing => visit(index, Columns::default()),
         });
     }
 }
 
 impl StoreView {
-    /// Calls `each` with every id's index, and its window and slot; until that says no.
+    /// Calls `each` with every id's index, and where its samples are; until that says no.
     fn each_window(
         &self,
         ids: &[SeriesId],
         range: TimeRange,
-        mut each: impl FnMut(usize, Option<(&Window<'_>, u32)>) -> bool,
+        mut each: impl FnMut(usize, Found<'_, '_>) -> bool,
     ) {
+        let twins = Some(self.twins()).filter(|twins| !twins.is_empty());
         let mut window: Option<(u32, Window<'_>)> = None;
         for (index, id) in ids.iter().enumerate() {
             let (target, slot) = split(*id);
             if window.as_ref().is_none_or(|(other, _)| *other != target) {
                 window = self.target(target).map(|view| (target, Window::new(view, range)));
             }
-            if !each(index, window.as_ref().map(|(_, window)| (window, slot))) {
+            let found = match (twins.and_then(|twins| twins.parts((target, slot))), &window) {
+                (Some(parts), _) => Found::Twins(parts),
+                (None, Some((_, window))) => Found::Series(window, slot),
+                (None, None) => Found::Nothing,
+            };
+            if !each(index, found) {
                 return;
             }
         }
     }
-}
 
-/// The part of a target that lies in a range of time, prepared for reading many series.
-struct Window<'v> {
-    view: &'v View,
-    range: TimeRange,
-    /// The times of all rows in the range, when all samples have their row's time.
-    times: Vec<i64>,
-    /// Sealed runs, and which of their rows are in the range.
-    sealed: Vec<(&'v crate::sealed::Sealed, usize, usize)>,
-    rows: Vec<&'v [f64]>,
-    /// The length of the shortest of these rows.
-    shortest: usize,
-    /// Some samples bring their own time: each is asked for it.
-    own_times: bool,
-}
-
-/// Buffers for the columns of one series.
-#[derive(Default)]
-struct Gathered {
-    timestamps: Vec<i64>,
-    values: Vec<f64>,
-    histograms: Vec<(u32, Arc<Histogram>)>,
-}
-
-impl<'v> Window<'v> {
-    fn new(view: &'v View, range: TimeRange) -> Self {
-        let mut window = Self {
-            view,
-            range,
-            times: Vec::new(),
-            sealed: Vec::new(),
-            rows: Vec::new(),
-            shortest: usize::MAX,
-            own_times: false,
-        };
-        let within = |span: (i64, i64)| span.0 <= range.end && span.1 >= range.start;
-        for sealed in view.sealed.iter().filter(|sealed| within(sealed.span)) {
-            window.own_times |= sealed.offsets.is_some();
-            let first = (0..sealed.rows()).take_while(|row| sealed.at(*row) < range.start).count();
-            let end = first + (first..sealed.rows()).take_while(|row| sealed.at(*row) <= range.end).count();
-            window.times.extend((first..end).map(|row| sealed.at(row)));
-            window.sealed.push((sealed, first, end));
-        }
-        for row in view.rows.iter().filter(|row| within(row.span)) {
-            window.own_times |= row.offsets.is_some();
-            window.times.push(row.at);
-            window.rows.push(&row.values);
-            window.shortest = window.shortest.min(row.values.len());
-        }
-        window
-    }
-
-    fn read<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {
-        to.values.clear();
-        if self.own_times || self.view.late.contains_key(&slot) || !self.gather(slot, &mut to.values) {
-            return self.read_each(slot, to);
-        }
-        Columns { timestamps: &self.times, values: &to.values, ..Columns::default() }
-    }
-
-    /// Gathers one number per row. Says no when there is a row without one.
-    fn gather(&self, slot: u32, values: &mut Vec<f64>) -> bool {
-        for (sealed, first, end) in &self.sealed {
-            // Decoded in place: all of the block, of which the rows outside the range are then cut off.
-            let start = values.len();
-            values.resize(start + sealed.rows(), 0.0);
-            let Ok(marks) = sealed.values.decode(slot, &mut values[start..]) else { return false };
-            values.truncate(start + end);
-            if *first > 0 {
-                values.drain(start..start + first);
-            }
-            if marks && has_special(&values[start..]) {
-                return false;
-            }
-        }
-        if slot as usize >= self.shortest {
-            return false;
-        }
-        let start = values.len();
-        values.extend(self.rows.iter().map(|row| row[slot as usize]));
-        !has_special(&values[start..])
-    }
-
-    /// The last sample of a series, from the newest row that has one.
-    fn read_last<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {
-        if !self.own_times && !self.view.late.contains_key(&slot) {
-            let newest = self.rows.iter().enumerate().rev().find_map(|(row, values)| {
-                values.get(slot as usize).filter(|value| !is_absent(**value)).map(|value| (row, *value))
+    /// The samples of series that are one; of two at one time that of the first.
+    fn gather_twins(&self, parts: &[(u32, u32)], range: TimeRange, to: &mut Gathered) {
+        let mut all: Vec<(i64, f64, Option<Arc<Histogram>>)> = Vec::new();
+        for (target, slot) in parts {
+            let Some(view) = self.target(*target) else { continue };
+            view.samples(*slot, range.start, range.end, |time, value, histogram| {
+                all.push((time, value, histogram.cloned()));
             });
-            if let Some((row, value)) = newest.filter(|(_, value)| !is_special(*value)) {
-                to.values.clear();
-                to.values.push(value);
-                let row = self.times.len() - self.rows.len() + row;
-                return Columns {
-                    timestamps: &self.times[row..=row],
-                    values: &to.values,
-                    ..Columns::default()
-                };
-            }
         }
-        self.read_each(slot, to);
-        let Some(last) = to.timestamps.len().checked_sub(1) else { return Columns::default() };
-        to.histograms.retain(|(row, _)| *row as usize == last);
-        to.histograms.iter_mut().for_each(|(row, _)| *row = 0);
-        Columns {
-            timestamps: &to.timestamps[last..],
-            values: &to.values[last..],
-            histograms: &to.histograms,
-            starts: &[],
-        }
-    }
-
-    fn read_each<'b>(&'b self, slot: u32, to: &'b mut Gathered) -> Columns<'b> {
-        let Gathered { timestamps, values, histograms } = to;
-        timestamps.clear();
-        values.clear();
-        histograms.clear();
-        self.view.samples(slot, self.range.start, self.range.end, |time, value, histogram| {
-            if let Some(histogram) = histogram {
-                histograms.push((timestamps.len() as u32, Arc::clone(histogram)));
-            }
-            timestamps.push(time);
-            values.push(if histogram.is_some() { 0.0 } else { value });
-        });
-        Columns { timestamps, values, histograms, starts: &[] }
+        all.sort_by_key(|(time, ..)| *time);
+        all.dedup_by_key(|(time, ..)| *time);
+        to.clear();
+        all.iter().for_each(|(time, value, histogram)| to.push(*time, *value, histogram.as_ref()));
     }
 }
 
-/// Whether there is one. Without an early end, so that it is a few vector instructions.
-fn has_special(values: &[f64]) -> bool {
-    values.iter().fold(false, |special, value| special | is_special(*value))
-}
-
-/// Whether this is the mark of a missing sample or of a histogram, which differ in the lowest two bits.
-#[inline]
-fn is_special(value: f64) -> bool {
-    const { assert!(ABSENT & !3 == HISTOGRAM & !3 && ABSENT & 3 != 0 && HISTOGRAM & 3 != 0) };
-    value.to_bits() & !3 == ABSENT & !3
+/// Where the samples of an id are.
+enum Found<'w, 'v> {
+    Series(&'w Window<'v>, u32),
+    /// In several targets.
+    Twins(&'w [(u32, u32)]),
+    Nothing,
 }

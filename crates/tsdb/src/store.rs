@@ -17,6 +17,7 @@ use crate::block::MAX_ROWS;
 use crate::directory::Directory;
 use crate::source::StoreView;
 use crate::target::{Target, Writer};
+use crate::twins::Twins;
 
 /// The most series that a target may be allowed to have: positions in a sealed buffer take 32 bits.
 pub const MAX_SERIES_PER_TARGET: usize = 2 << 20;
@@ -116,6 +117,8 @@ pub struct Maintained {
 pub(crate) struct Shared {
     pub options: Options,
     pub directory: ArcSwap<Directory>,
+    /// What was last found out about series with the same labels.
+    pub twins: ArcSwap<Twins>,
     directory_lock: Mutex<()>,
     /// The newest generation that is published.
     pub generation: AtomicU64,

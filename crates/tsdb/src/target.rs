@@ -20,6 +20,7 @@ use crate::scrape::Scrape;
 use crate::sealed::Sealed;
 use crate::segment::{Segment, SegmentBuilder};
 use crate::store::Shared;
+use crate::twins::common;
 use crate::view::{Metadata, View};
 
 /// Merging segments stops where their text would no longer be addressable.
@@ -91,6 +92,9 @@ impl Target {
     /// Makes `view` the current one. When its index is not the one before, it becomes a new generation: readers of an older one will not
     /// see the rows that came with it.
     fn publish(&self, shared: &Shared, state: &mut State, mut view: View, index_changed: bool) {
+        if index_changed {
+            view.common = common(&view.segments);
+        }
         let bytes = size_of::<Self>()
             + view.bytes()
             + (state.born.capacity() + state.free.capacity()) * 4

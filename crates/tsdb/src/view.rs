@@ -14,6 +14,7 @@ use crate::block::MAX_ROWS;
 use crate::row::{Row, SHARED};
 use crate::sealed::Sealed;
 use crate::segment::Segment;
+use crate::twins::Common;
 use crate::value::{ABSENT, HISTOGRAM, is_absent};
 use plimsoll_model::histogram::Histogram;
 
@@ -41,6 +42,8 @@ pub(crate) struct View {
     pub rows: Vec<Arc<Row>>,
     pub late: Arc<Late>,
     pub metadata: Arc<BTreeMap<String, Metadata>>,
+    /// The labels that all series have.
+    pub common: Common,
     /// Bytes of the index.
     pub index_bytes: usize,
 }
@@ -72,6 +75,7 @@ impl View {
             rows: self.rows.clone(),
             late: Arc::clone(&self.late),
             metadata: Arc::clone(&self.metadata),
+            common: Arc::clone(&self.common),
             index_bytes: self.index_bytes,
         }
     }

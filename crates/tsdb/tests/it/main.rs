@@ -5,4 +5,5 @@ mod naive;
 mod reading;
 mod sequences;
 mod snapshots;
+mod twins;
 mod visibility;
