@@ -70,7 +70,7 @@ fn a_series_that_moves_to_another_target_goes_on_there() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_targets_read_like_one_map_of_series(
