@@ -18,6 +18,11 @@ use super::window::{Bounds, Window, advance, has_stale};
 use super::{EvalError, Millis, over_time, rate};
 use crate::syntax::ast::{Aggregate, Call, Edges, Expr, VectorSelector};
 
+/// Most groups times steps: 32 bytes each, taken before the first sample is counted.
+const MAX_RUNNING: usize = 1 << 22;
+/// Series between two looks at whether to stop.
+const BETWEEN_CHECKS: usize = 4096;
+
 /// A function of a window of numbers.
 #[derive(Clone, Copy)]
 enum Reduce {
@@ -182,6 +187,9 @@ impl Evaluator<'_> {
         let range = TimeRange { start: first.saturating_sub(length - 1), end: *last };
         let selection = self.selection(vector, range)?;
         let groups = selection.groups(self.source, aggregate);
+        if groups.labels.len().saturating_mul(steps.count) > MAX_RUNNING {
+            return Ok(None);
+        }
         let mut totals = Totals {
             of: &groups.of,
             steps: steps.count,
@@ -192,7 +200,8 @@ impl Evaluator<'_> {
             nameless: Labels::default(),
             extrapolation: vec![None; steps.count],
         };
-        let (reader, mut result, mut numbers) = (self.source, Ok(true), Numbers::default());
+        let (reader, stop) = (self.source, self.stop);
+        let (mut result, mut numbers) = (Ok(true), Numbers::default());
         let mut visit = |series: usize, columns: Columns<'_>| {
             result = match &source.over {
                 Some(over) => {
@@ -200,6 +209,12 @@ impl Evaluator<'_> {
                 }
                 None => self.add_last(aggregate, lookback, &ends, series, &columns, &mut totals),
             };
+            if matches!(result, Ok(true))
+                && series % BETWEEN_CHECKS == BETWEEN_CHECKS - 1
+                && let Err(error) = stop.check()
+            {
+                result = Err(error);
+            }
             matches!(result, Ok(true))
         };
         if source.over.is_none() && steps.count == 1 {
