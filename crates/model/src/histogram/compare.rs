@@ -56,7 +56,7 @@ impl Histogram {
         }
         let schema = self.schema;
         if !self.has_custom_bounds() {
-            let (zero_count, threshold) = previous.zero_count_within(self.zero_threshold);
+            let (zero_count, _, threshold) = previous.zero_count_within(self.zero_threshold);
             if threshold != self.zero_threshold || self.zero_count < zero_count {
                 return true;
             }

@@ -90,17 +90,18 @@ impl RunningHistogram {
             self.custom_bounds = bounds;
             return Ok(true);
         }
-        let mut other_zero = other.zero_count;
+        let (mut other_zero, mut other_rest) = (other.zero_count, 0.0);
         let mut threshold = other.zero_threshold;
         while threshold != self.zero_threshold {
             if self.zero_threshold > threshold {
-                (other_zero, threshold) = other.zero_count_within(self.zero_threshold);
+                (other_zero, other_rest, threshold) = other.zero_count_within(self.zero_threshold);
             }
             if threshold > self.zero_threshold {
                 self.widen_zero(threshold);
             }
         }
         self.zero.add(other_zero);
+        self.zero.add(other_rest);
         let schema = self.schema.min(other.schema);
         if self.schema > schema {
             for side in [&mut self.positive, &mut self.negative] {
@@ -120,7 +121,7 @@ impl RunningHistogram {
     }
 
     fn widen_zero(&mut self, threshold: f64) {
-        let (_, threshold) = self.plain().zero_count_within(threshold);
+        let (.., threshold) = self.plain().zero_count_within(threshold);
         let schema = self.schema;
         for side in [&mut self.positive, &mut self.negative] {
             let (inside, outside): (Vec<_>, Vec<_>) = side

@@ -42,14 +42,6 @@ const SMOOTHED: &[&str] = &["delta", "increase", "rate"];
 impl Evaluator<'_> {
     pub(crate) fn call(&mut self, call: &Call) -> Result<Evaluated, EvalError> {
         let name = call.function.name;
-        if matches!(name, "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc")
-            && self.steps.start != self.steps.end
-        {
-            self.annotations.warn(
-                call.span,
-                "sort is ineffective for range queries since results are always ordered by labels",
-            );
-        }
         if let Some(at) = call.args.iter().position(|arg| arg.value_type() == ValueType::Matrix) {
             return Ok(Evaluated::Grid(self.range_call(call, at)?));
         }
@@ -63,15 +55,23 @@ impl Evaluator<'_> {
             "histogram_quantiles" => self.histogram_quantiles(call)?,
             "histogram_fraction" => self.histogram_fraction(call)?,
             "absent" => self.absent(call)?,
-            _ => return self.element_call(call),
+            _ => {
+                let result = self.element_call(call);
+                let sorts = matches!(name, "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc");
+                if sorts && self.steps.start != self.steps.end {
+                    self.annotations.warn(
+                        call.span,
+                        "sort is ineffective for range queries since results are always ordered by labels",
+                    );
+                }
+                return result;
+            }
         };
         Ok(Evaluated::Grid(grid))
     }
 
     fn timestamp(&mut self, call: &Call) -> Result<Grid, EvalError> {
-        if let Expr::Vector(vector) = call.args[0].unwrapped()
-            && vector.edges != Edges::Smoothed
-        {
+        if let Expr::Vector(vector) = call.args[0].unwrapped() {
             let mut grid = self.vector_times(vector)?;
             grid.drop_name.fill(true);
             return Ok(grid);

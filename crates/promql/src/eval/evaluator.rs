@@ -54,6 +54,13 @@ pub(crate) struct Evaluator<'a> {
 
 /// Makes a query ready for its time.
 pub(crate) fn prepared(query: &Query, when: When) -> Result<Expr, EvalError> {
+    let kind = query.expr().value_type();
+    if matches!(when, When::Range { .. }) && !matches!(kind, ValueType::Scalar | ValueType::Vector) {
+        return Err(EvalError::Execution(format!(
+            "invalid expression type {} for range query, must be Scalar or instant Vector",
+            quote(kind.as_str().as_bytes())
+        )));
+    }
     let (start, end, step) = when.bounds();
     let mut expr = query.expr().clone();
     prepare(&mut expr, &Context { start, end, step })?;
@@ -147,13 +154,6 @@ impl Evaluator<'_> {
     }
 
     fn answer(&mut self, expr: &Expr, when: When) -> Result<Value, EvalError> {
-        let instant = matches!(when, When::Instant(_));
-        if !instant && !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
-            let kind = quote(expr.value_type().as_str().as_bytes());
-            return self.fail(format!(
-                "invalid expression type {kind} for range query, must be Scalar or instant Vector"
-            ));
-        }
         if let Expr::String { value, .. } = expr.unwrapped() {
             return Ok(Value::String(value.clone()));
         }
@@ -241,6 +241,12 @@ impl Evaluator<'_> {
 
     pub fn eval(&mut self, expr: &Expr) -> Result<Evaluated, EvalError> {
         self.stop.check()?;
+        if self.steps.count == 0 {
+            return Ok(match expr.value_type() {
+                ValueType::Scalar => Evaluated::Scalar(Vec::new()),
+                _ => Evaluated::Grid(Grid::new(0)),
+            });
+        }
         if !self.options.trace {
             return self.eval_once(expr);
         }
@@ -267,7 +273,7 @@ impl Evaluator<'_> {
     fn eval_once(&mut self, expr: &Expr) -> Result<Evaluated, EvalError> {
         let steps = self.steps;
         let leaf = matches!(expr, Expr::Number(_) | Expr::String { .. } | Expr::Paren { .. });
-        if steps.count > 1 && !leaf && is_step_invariant(expr) {
+        if (steps.count > 1 || steps.end != steps.start) && !leaf && is_step_invariant(expr) {
             // One value for all steps: evaluated once, at the first of them.
             let evaluated = self
                 .with_steps(Steps { count: 1, end: steps.start, ..steps }, |inner| inner.eval_node(expr))?;

@@ -242,7 +242,7 @@ pub(crate) fn native_quantile(
     if with_nan {
         // As in Prometheus, whose walk over the rest leaves the last bucket where the one that was found had been.
         within = buckets.last().copied().filter(|_| at < buckets.len()).unwrap_or(bucket);
-        count += buckets[at..].iter().map(|bucket| bucket.count).sum::<f64>();
+        count = buckets[at..].iter().fold(count, |count, bucket| count + bucket.count);
         if count < h.count {
             annotations.nan_observations(span, "histogram_quantile", "result is skewed higher", metric);
         }

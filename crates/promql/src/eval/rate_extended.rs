@@ -65,7 +65,7 @@ pub(crate) fn edge_samples(
 pub(crate) fn extended_rate(window: &Window<'_>, counter: bool, per_second: bool) -> Option<f64> {
     let (times, values) = (window.float_times, window.floats);
     let smoothed = window.edges == Edges::Smoothed;
-    let (mut first, mut last) = edge_samples(times, window.start, window.end, smoothed)?;
+    let (mut first, last) = edge_samples(times, window.start, window.end, smoothed)?;
     let left = left_value(times, values, first, window.start, smoothed, counter);
     let right = right_value(times, values, last, window.end, smoothed, counter);
     let mut result = right - left;
@@ -77,19 +77,18 @@ pub(crate) fn extended_rate(window: &Window<'_>, counter: bool, per_second: bool
         let mut behind = last + 1;
         if times[last] >= window.end {
             behind = last;
-            last = last.saturating_sub(1);
         }
-        let _ = last;
-        let mut previous = left;
+        let (mut correction, mut previous) = (0.0, left);
         for value in values.get(first..behind).unwrap_or_default() {
             if *value < previous {
-                result += previous;
+                correction += previous;
             }
             previous = *value;
         }
         if right < previous {
-            result += previous;
+            correction += previous;
         }
+        result += correction;
     }
     Some(if per_second { result / window.seconds } else { result })
 }

@@ -87,7 +87,7 @@ impl Evaluator<'_> {
 
     /// The times of the samples that [`vector`](Self::vector) gives, in seconds.
     pub(crate) fn vector_times(&mut self, vector: &VectorSelector) -> Result<Grid, EvalError> {
-        self.instant_grid(vector, |columns, row| {
+        self.instant_grid(&fixed(vector), |columns, row| {
             let stale = columns
                 .histograms
                 .binary_search_by_key(&(row as u32), |(at, _)| *at)
@@ -98,7 +98,7 @@ impl Evaluator<'_> {
 
     /// When the counters of the samples that [`vector`](Self::vector) gives started, in seconds.
     pub(crate) fn vector_starts(&mut self, vector: &VectorSelector) -> Result<Grid, EvalError> {
-        self.instant_grid(vector, |columns, row| {
+        self.instant_grid(&fixed(vector), |columns, row| {
             let start = columns.starts.get(row).copied().unwrap_or(0);
             Some(SampleValue::Float(start as f64 / 1000.0))
         })
@@ -277,6 +277,15 @@ impl Evaluator<'_> {
         self.release(all.iter().map(|series: &RangeSeries| series.points.len()).sum());
         Ok(all)
     }
+}
+
+/// As `timestamp` sees a selector in Prometheus: a fixed time wins over an offset.
+fn fixed(vector: &VectorSelector) -> VectorSelector {
+    let mut vector = vector.clone();
+    if vector.shift.at.is_some() {
+        vector.shift.offset = 0;
+    }
+    vector
 }
 
 /// How far before and behind a window its edges are looked for.

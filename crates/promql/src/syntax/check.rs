@@ -76,6 +76,10 @@ fn check_binary(query: &str, binary: &mut Binary) -> Parsed<()> {
     let span = binary.lhs.span().to(binary.rhs.span());
     let (left, right) = (binary.lhs.value_type(), binary.rhs.value_type());
     let op = binary.op;
+    // Behind the left operand, as Prometheus finds it: a modifier that is no part of the operand's place comes first.
+    let behind = binary.lhs.span().end;
+    let blank = query.get(behind..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+    binary.op_span.start = binary.op_span.start.min(behind + blank);
     if binary.return_bool && !op.is_comparison() {
         return fail(binary.op_span, "bool modifier can only be used on comparison operators".into());
     }

@@ -267,11 +267,8 @@ impl<'a> Parser<'a> {
             Some(value) => Ok(Number { value, is_duration: false, span: token.span }),
             None => {
                 let quoted = plimsoll_model::quote::quote(text.as_bytes());
-                let reason = if text.bytes().all(|b| b.is_ascii_hexdigit() || b"xX.+-_eE".contains(&b)) {
-                    "value out of range"
-                } else {
-                    "invalid syntax"
-                };
+                let huge = text.replace('_', "").parse::<f64>().is_ok_and(f64::is_infinite);
+                let reason = if huge { "value out of range" } else { "invalid syntax" };
                 self.fail(
                     token.span,
                     format!("error parsing number: strconv.ParseFloat: parsing {quoted}: {reason}"),
@@ -414,7 +411,12 @@ impl<'a> Parser<'a> {
                 self.advance()?;
                 matching.cardinality =
                     if word == Keyword::GroupLeft { Cardinality::ManyToOne } else { Cardinality::OneToMany };
-                if self.look()?.kind == Kind::LeftParen {
+                let next = self.look()?;
+                let fill = matches!(
+                    next.kind,
+                    Kind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight)
+                );
+                if next.kind == Kind::LeftParen || !(fill || next.starts_expression()) {
                     matching.include = self.grouping()?;
                 }
             }
