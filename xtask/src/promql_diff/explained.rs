@@ -119,6 +119,23 @@ static EXPLANATIONS: &[Explanation] = &[
         },
     },
     Explanation {
+        reason: "3.13 does not notice that a number and a histogram are left with the same labels",
+        applies: |_, wanted, got, found| {
+            found.what == What::Failure
+                && wanted.failed.is_empty()
+                && got.failed == "vector cannot contain metrics with the same labelset"
+        },
+    },
+    Explanation {
+        reason: "Go's logarithm of subnormal numbers on x86 is another",
+        applies: |case, _, _, found| {
+            let subnormal = |line: &super::data::Line| line.values.iter().any(|value| value == "5e-324");
+            found.what > What::Printing
+                && calls(case, &["ln", "log2", "log10"])
+                && case.data.lines.iter().any(subnormal)
+        },
+    },
+    Explanation {
         reason: "a difference in the last digit grows in a function of a function",
         applies: |case, _, _, found| found.what == What::Values && rounded(&case.query) > 1,
     },

@@ -47,6 +47,8 @@ pub struct RunningHistogram {
     positive: Vec<(i32, Sum)>,
     negative: Vec<(i32, Sum)>,
     custom_bounds: Arc<[f64]>,
+    /// Whether there was a second one: only then is there a compensation to add, which makes 0 of −0.
+    added: bool,
 }
 
 impl RunningHistogram {
@@ -63,6 +65,7 @@ impl RunningHistogram {
             positive: first.positive_entries().map(sums).collect(),
             negative: first.negative_entries().map(sums).collect(),
             custom_bounds: first.custom_bounds.clone(),
+            added: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl RunningHistogram {
         if (self.schema == CUSTOM_BUCKETS) != other.has_custom_bounds() {
             return Err(Incompatible);
         }
+        self.added = true;
         self.hint = super::arithmetic::combined_hint(self.hint, other.reset_hint).0;
         self.count.add(other.count);
         self.sum.add(other.sum);
@@ -169,6 +173,9 @@ impl RunningHistogram {
 
     /// The sum, without empty buckets.
     pub fn total(&self) -> Histogram {
+        if !self.added {
+            return self.plain().compacted();
+        }
         self.build(Sum::total).compacted()
     }
 
