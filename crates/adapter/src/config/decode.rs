@@ -9,14 +9,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use plimsoll_model::duration::parse_prometheus;
-
 use super::Code;
 use super::advice::{self, Found};
+use super::decode_scalar::is_early_null;
 use super::finding::Finding;
 use super::mismatch;
 use super::node::{Content, Node, NodeId, Tree};
-use super::scalar::{Resolved, resolve};
 use super::schema::{Field, Kind, RESOURCE_RULES, Record};
 use super::text::{Position, Text};
 use super::{Place, Section};
@@ -68,7 +66,7 @@ pub(super) struct Context<'a> {
 }
 
 pub(super) struct Decoder<'a> {
-    tree: &'a Tree<'a>,
+    pub tree: &'a Tree<'a>,
     pub findings: Vec<Finding>,
     rule: Option<(Place, String)>,
     /// Targets of the aliases that are being followed.
@@ -120,11 +118,11 @@ impl<'a> Decoder<'a> {
     }
 
     /// Whether further findings are of no interest, so that nothing needs to be worked out for them.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.findings.len() >= MOST_FINDINGS || self.overflowed
     }
 
-    fn spend(&mut self, amount: usize, node: &Node) -> bool {
+    pub fn spend(&mut self, amount: usize, node: &Node) -> bool {
         if self.overflowed {
             return false;
         }
@@ -146,7 +144,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Runs `visit` on what `id` stands for; refuses aliases that contain themselves.
-    fn follow<T>(&mut self, id: NodeId, visit: impl FnOnce(&mut Self, NodeId) -> Option<T>) -> Option<T> {
+    pub fn follow<T>(&mut self, id: NodeId, visit: impl FnOnce(&mut Self, NodeId) -> Option<T>) -> Option<T> {
         let tree = self.tree;
         let node = tree.node(id);
         if !self.spend(1, node) {
@@ -400,104 +398,5 @@ impl<'a> Decoder<'a> {
             }
             _ => false,
         }
-    }
-
-    fn is_null(&self, node: &Node) -> bool {
-        matches!(resolve(node), Ok(Resolved::Null))
-    }
-
-    fn key(&mut self, id: NodeId) -> Option<String> {
-        self.text(id, "a key").map(|text| text.as_str().to_owned())
-    }
-
-    /// A scalar as a text; null gives an empty one.
-    fn text(&mut self, id: NodeId, what: &str) -> Option<Text> {
-        let tree = self.tree;
-        self.follow(id, |this, id| {
-            let node = tree.node(id);
-            let Content::Scalar { text, .. } = &node.content else {
-                let finding = mismatch::not_a_text(tree, id, what);
-                this.mismatch(node, finding);
-                return None;
-            };
-            if !this.spend(text.len(), node) {
-                return None;
-            }
-            match resolve(node) {
-                Ok(Resolved::Null) => Some(text.emptied()),
-                Ok(Resolved::Binary(decoded)) => Some(Text::new(decoded, text.position(), Vec::new())),
-                Ok(_) => Some(text.clone()),
-                Err(reason) => {
-                    this.report(Finding::new(Code::BadTag, node.position, reason), node.width);
-                    None
-                }
-            }
-        })
-    }
-
-    fn boolean(&mut self, id: NodeId, what: &str, slot: &mut Value) {
-        let tree = self.tree;
-        self.follow(id, |this, id| {
-            let node = tree.node(id);
-            match resolve(node) {
-                Ok(Resolved::Null) if is_early_null(node) => *slot = Value::Null,
-                // The original makes room for the value first and then clears it.
-                Ok(Resolved::Null) => *slot = Value::Boolean(false),
-                Ok(Resolved::Boolean(flag)) => *slot = Value::Boolean(flag),
-                Ok(_) | Err(_) => {
-                    let finding = mismatch::not_a_boolean(node, what);
-                    this.mismatch(node, finding);
-                }
-            }
-            Some(())
-        });
-    }
-
-    fn duration(&mut self, id: NodeId, what: &str, slot: &mut Value) {
-        let tree = self.tree;
-        self.follow(id, |this, id| {
-            let node = tree.node(id);
-            if is_early_null(node) {
-                *slot = Value::Null;
-                return Some(());
-            }
-            let text = this.text(id, what)?;
-            match parse_prometheus(&text) {
-                Ok(duration) => *slot = Value::Duration(duration),
-                Err(error) => {
-                    let finding = mismatch::not_a_duration(&text, what, &error);
-                    this.mismatch(node, finding);
-                }
-            }
-            Some(())
-        });
-    }
-
-    /// Reports a finding about `node`, unless its line shows that the file was never rendered.
-    fn mismatch(&mut self, node: &Node, finding: Finding) {
-        if self.is_full() {
-            return;
-        }
-        match advice::unrendered_line(self.tree.source, node.position.line) {
-            Some(unrendered) => {
-                let repeated = self.findings.iter().any(|finding| finding.code == unrendered.code);
-                if !repeated {
-                    self.report(unrendered, 1);
-                }
-            }
-            None => self.report(finding, node.width),
-        }
-    }
-}
-
-/// Whether the scalar is one of the spellings of null that go-yaml handles before it looks at the type
-/// (`decoder.prepare`); `Null` and `NULL` are not among them.
-fn is_early_null(node: &Node) -> bool {
-    match &node.content {
-        Content::Scalar { text, plain } => match node.tag.as_deref() {
-            None => *plain && matches!(text.as_str(), "~" | "null" | ""),
-            Some(tag) => tag == "!!null",
-        },
-        _ => false,
     }
 }

@@ -13,6 +13,7 @@ mod advice;
 mod bounds;
 mod code;
 mod decode;
+mod decode_scalar;
 mod finding;
 mod foreign;
 mod load;

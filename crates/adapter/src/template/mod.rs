@@ -20,6 +20,7 @@ mod function;
 mod node;
 mod origin;
 mod parser;
+mod pipeline;
 mod token;
 mod value;
 
