@@ -52,8 +52,8 @@ static EXPLANATIONS: &[Explanation] = &[
         reason: "histogram_quantile() and its like point to the histograms from 3.15 on",
         applies: |case, wanted, got, found| {
             let unplaced = |answer: &Answer| -> Vec<String> {
-                let all = answer.warnings.iter().chain(&answer.infos);
-                all.map(|text| text.rsplit_once(" (").map_or(text.as_str(), |(text, _)| text).to_owned())
+                let all = answer.warnings.iter().chain(&answer.infos).map(|text| without_count(text));
+                all.map(|text| text.rsplit_once(" (").map_or(text.clone(), |(text, _)| text.to_owned()))
                     .collect()
             };
             found.what == What::Annotations

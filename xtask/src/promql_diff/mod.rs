@@ -7,6 +7,7 @@
 
 mod answer;
 mod broken;
+mod case_file;
 mod compare;
 mod data;
 mod explained;
@@ -88,7 +89,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let (case, found) = shrink::shrink(&mut oracle, case, found)?;
         println!("{}", shrink::report(&case, &found));
         if let Some(folder) = &options.write {
-            shrink::write(folder, &mut oracle, &case)?;
+            case_file::write(folder, &mut oracle, &case)?;
         }
     }
     for (kind, count) in &tally.kinds {
@@ -222,5 +223,52 @@ fn ask_both(oracle: &mut Oracle, case: &Case) -> Result<Verdict> {
     match judge(case, &oracle.answer()?, &got) {
         Verdict::Differs(_) => judge_again(oracle, case, &got),
         verdict => Ok(verdict),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_queries_are_answered_as_by_prometheus() {
+        let program = oracle::program();
+        if !program.exists() {
+            eprintln!("skipped: {} is missing; `e2e/build` makes it", program.display());
+            return;
+        }
+        let mut oracle = Oracle::start(&program).unwrap();
+        let tally = compare_many(&mut oracle, 5_000, 1, None).unwrap();
+        let shown: Vec<String> =
+            tally.differing.iter().take(5).map(|(case, found)| shrink::report(case, found)).collect();
+        assert!(shown.is_empty(), "{} differ:\n{}", tally.differing.len(), shown.join("\n"));
+        // Most queries say something, and most mistakes are found.
+        assert!(tally.compared == 5_000 && tally.refused > 400, "{tally:?}");
+        let explained: usize = tally.explained.values().sum();
+        assert!(explained < 250, "{explained} explained: {:?}", tally.explained);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_noticed() {
+        let series = |bits: &str| answer::Series {
+            labels: vec![("job".into(), "a".into())],
+            times: vec![0],
+            values: vec![bits.into()],
+            ..answer::Series::default()
+        };
+        let answer = |bits: &str| Answer {
+            printed: "x".into(),
+            kind: "vector".into(),
+            result: vec![series(bits)],
+            ..Answer::default()
+        };
+        let differ = |one: &Answer, other: &Answer| {
+            compare::difference(one, other, compare::Precision::Exact, true).map(|found| found.what)
+        };
+        let one = answer("3ff0000000000000");
+        assert_eq!(differ(&one, &one), None);
+        assert_eq!(differ(&one, &answer("3ff0000000000001")), Some(compare::What::Values));
+        let warned = Answer { warnings: vec!["PromQL warning: w (1:1)".into()], ..one.clone() };
+        assert_eq!(differ(&one, &warned), Some(compare::What::Annotations));
     }
 }

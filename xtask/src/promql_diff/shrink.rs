@@ -2,9 +2,7 @@
 //!
 //! **Invariant:** what is left still differs, in the same way.
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use plimsoll_promql::eval::When;
 use plimsoll_promql::syntax;
 use plimsoll_promql::syntax::ast::Expr;
@@ -243,10 +241,4 @@ pub fn report(case: &Case, found: &Difference) -> String {
         found.wanted,
         found.got
     )
-}
-
-/// Writes the case as a test file, with upstream's answer as what is expected.
-pub fn write(folder: &Path, oracle: &mut Oracle, case: &Case) -> Result<()> {
-    let _ = (folder, oracle, case);
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }

@@ -312,15 +312,16 @@ fn absent_labels(expr: &Expr) -> Labels {
         Expr::Matrix(matrix) => &matrix.vector.matchers,
         _ => &[],
     };
-    let named = |matcher: &&Matcher| matcher.name() != METRIC_NAME;
-    let labels = matchers
-        .iter()
-        .filter(named)
-        .filter(|matcher| {
-            matcher.op() == MatchOp::Equal
-                && matchers.iter().filter(|other| other.name() == matcher.name()).count() == 1
-        })
-        .map(|matcher| Label { name: matcher.name().into(), value: matcher.value().into() })
-        .collect();
+    // An equality sets its label unless there was one before; any other matcher behind it takes the label away again.
+    let mut labels: Vec<Label> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for matcher in matchers.iter().filter(|matcher| matcher.name() != METRIC_NAME) {
+        if matcher.op() == MatchOp::Equal && !seen.contains(&matcher.name()) {
+            seen.push(matcher.name());
+            labels.push(Label { name: matcher.name().into(), value: matcher.value().into() });
+        } else {
+            labels.retain(|label| *label.name != *matcher.name());
+        }
+    }
     Labels::new(labels)
 }
