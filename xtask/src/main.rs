@@ -29,6 +29,8 @@ enum Task {
     PromqlDiff(promql_diff::Options),
     /// Check decisions against recorded turns of the real HPA controller.
     HpaCases(hpa::Cases),
+    /// Compare decisions with those of the real HPA controller on random sequences of turns.
+    HpaDiff(hpa::Diff),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Task::Promqltest(options) => promqltest::run(&options),
         Task::PromqlDiff(options) => promql_diff::run(&options),
         Task::HpaCases(options) => hpa::cases(&options),
+        Task::HpaDiff(options) => hpa::diff(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

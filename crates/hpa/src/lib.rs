@@ -21,6 +21,7 @@ mod profile;
 #[cfg(feature = "recorded")]
 pub mod recorded;
 pub mod requests;
+pub mod scenario;
 mod single;
 mod spec;
 mod state;

@@ -1,8 +1,13 @@
-//! `cargo xtask hpa-cases`: the decision against recordings of the real controller.
+//! `cargo xtask hpa-cases`: the decision against recordings of the real controller; `hpa-diff`: against itself.
 //!
 //! Not the comparison itself; that is `plimsoll_hpa::recorded`.
 //!
 //! **Invariant:** the last line counts what passed and what failed, and the exit code tells the same.
+
+mod diff;
+mod upstream;
+
+pub use self::diff::{Diff, diff};
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -5,9 +5,11 @@
 //!
 //! **Invariant:** a line of a kind that is not known is a failure, never a pass.
 
+pub mod generate;
 mod part;
 mod read;
 pub mod sequence;
+pub mod shrink;
 mod turn;
 mod write;
 

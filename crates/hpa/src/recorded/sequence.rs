@@ -8,9 +8,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{compare, read, write};
-use crate::decide::{Decision, decide};
-use crate::inputs::{Hpa, Inputs, Labels, PutError, Replies, Scale, ScaleError};
+use crate::decide::Decision;
+use crate::inputs::{Hpa, Labels, PutError, ScaleError};
 use crate::profile::Profile;
+use crate::scenario::{Scenario, Step};
 use crate::state::State;
 use crate::time::{Span, Time};
 
@@ -33,86 +34,76 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
 /// # Errors
 /// A sequence that is not of the recorded shape.
 pub fn replay(case: &Value) -> Result<Vec<Value>, String> {
+    let scenario = scenario(case)?;
+    Ok(scenario.play().map(|played| expected(&played.decision, &played.state)).collect())
+}
+
+/// A sequence as a scenario.
+///
+/// # Errors
+/// A sequence that is not of the recorded shape.
+pub fn scenario(case: &Value) -> Result<Scenario, String> {
     let version = case["profile"]["version"].as_str().unwrap_or("1.37");
     let mut profile = Profile::of_version(version).map_err(|error| error.to_string())?;
     for (gate, value) in case["profile"]["gates"].as_object().into_iter().flatten() {
         profile.set_gate(gate, value == &Value::Bool(true)).map_err(|error| error.to_string())?;
     }
     read::settings(&case["params"], &mut profile)?;
-    let others = read::others(&case["otherHpas"])?;
-    let labels = Labels::from([("app".to_owned(), "x".to_owned())]);
-    let mut hpa = Hpa {
+    let hpa = Hpa {
         namespace: "ns".into(),
         name: "h".into(),
         generation: read::int(&case["hpa"]["generation"])?,
         spec: read::spec(&case["hpa"]["spec"])?,
         status: read::status(&case["hpa"]["status"])?,
     };
-    let mut state = State::default();
-    let mut now = Time(0);
-    let mut scale = Scale::default();
-    let mut pods = Vec::new();
-    let mut metrics = Vec::new();
-    let mut turns = Vec::new();
-    for step in read::list(&case["steps"]) {
-        now = now + step.get("advanceSeconds").map_or(Ok(Span(0)), read::span)?;
-        if step["restart"] == true {
-            state = State::default();
-        }
-        if let Some(edit) = step.get("hpa") {
-            hpa.generation = read::int(&edit["generation"])?;
-            hpa.spec = read::spec(&edit["spec"])?;
-        }
-        let given = &step["scale"];
-        if let Some(value) = given.get("specReplicas") {
-            scale.spec_replicas = read::int32(value)?;
-        }
-        if let Some(value) = given.get("statusReplicas") {
-            scale.status_replicas = read::int32(value)?;
-        }
-        if let Some(value) = given.get("selector") {
-            scale.selector = read::text(value);
-        }
-        if let Some(given) = step.get("pods") {
-            let template = &case["podTemplate"];
-            pods = read::list(given)
-                .iter()
-                .map(|pod| read::pod(pod, template, &labels))
-                .collect::<Result<Vec<_>, _>>()?;
-        }
-        if let Some(given) = step.get("metrics") {
-            metrics = read::list(given).to_vec();
-        }
+    let (mut now, mut metrics) = (Time(0), &Value::Null);
+    let mut steps = Vec::new();
+    for given in read::list(&case["steps"]) {
+        let step = step(case, given)?;
+        now = now + step.advance;
+        // Samples without a time are as old as the turn, also in a turn that does not mention them.
+        metrics = given.get("metrics").unwrap_or(metrics);
         let answers =
-            metrics.iter().map(|answer| read::answer(answer, now)).collect::<Result<Vec<_>, _>>()?;
-        let puts: Vec<_> = read::list(&given["updateErrors"])
-            .iter()
-            .map(|error| PutError { conflict: error["code"] == 409, message: read::text(&error["message"]) })
-            .collect();
-        let scale_error = match (&given["mappingError"], &given["error"]) {
-            (Value::String(error), _) => Some(ScaleError::Mapping(error.clone())),
-            (_, Value::String(error)) => Some(ScaleError::Get(error.clone())),
-            _ => None,
-        };
-        let inputs = Inputs {
-            hpa: &hpa,
-            scale: scale_error.as_ref().map_or(Ok(&scale), Err),
-            pods: &pods,
-            others: &others,
-            metrics: &answers,
-        };
-        let replies = Replies { puts: &puts, status_error: step["statusUpdateError"].as_str() };
-        let (decision, after) = decide(&profile, state, now, &inputs, &replies);
-        turns.push(expected(&decision, &after));
-        if let Some(rescale) = decision.rescale.as_ref().filter(|rescale| rescale.error.is_none()) {
-            scale.spec_replicas = rescale.to;
-        }
-        state = after;
-        if decision.status_changed && decision.status_error.is_none() {
-            hpa.status = decision.status;
-        }
+            read::list(metrics).iter().map(|answer| read::answer(answer, now)).collect::<Result<_, _>>()?;
+        steps.push(Step { metrics: Some(answers), ..step });
     }
-    Ok(turns)
+    Ok(Scenario { profile, hpa, others: read::others(&case["otherHpas"])?, steps })
+}
+
+/// A step without its metrics.
+fn step(case: &Value, given: &Value) -> Result<Step, String> {
+    let scale = &given["scale"];
+    let number = |name: &str| scale.get(name).map(read::int32).transpose();
+    let edit = match given.get("hpa") {
+        Some(edit) => Some((read::int(&edit["generation"])?, read::spec(&edit["spec"])?)),
+        None => None,
+    };
+    let labels = Labels::from([("app".to_owned(), "x".to_owned())]);
+    let pods = given.get("pods").map(|pods| {
+        read::list(pods).iter().map(|pod| read::pod(pod, &case["podTemplate"], &labels)).collect()
+    });
+    let puts = read::list(&scale["updateErrors"])
+        .iter()
+        .map(|error| PutError { conflict: error["code"] == 409, message: read::text(&error["message"]) })
+        .collect();
+    let scale_error = match (&scale["mappingError"], &scale["error"]) {
+        (Value::String(error), _) => Some(ScaleError::Mapping(error.clone())),
+        (_, Value::String(error)) => Some(ScaleError::Get(error.clone())),
+        _ => None,
+    };
+    Ok(Step {
+        advance: given.get("advanceSeconds").map_or(Ok(Span(0)), read::span)?,
+        restart: given["restart"] == true,
+        edit,
+        spec_replicas: number("specReplicas")?,
+        status_replicas: number("statusReplicas")?,
+        selector: scale.get("selector").map(read::text),
+        scale_error,
+        puts,
+        pods: pods.transpose()?,
+        metrics: None,
+        status_error: given["statusUpdateError"].as_str().map(str::to_owned),
+    })
 }
 
 /// A turn in the shape of a recording's `expected`.

@@ -1,0 +1,231 @@
+//! Sequences of turns that nobody thought of, in the shape of the recorded ones.
+//!
+//! Not expectations: those come from the real controller.
+//!
+//! **Invariant:** a sequence is one that the real controller survives and whose outcome does not hang on the order of
+//! a Go map: one rival at most, one label at most of those that a selector refuses.
+
+mod draw;
+mod spec;
+mod world;
+
+use serde_json::{Map, Value, json};
+
+pub use self::draw::Draw;
+use self::world::Periods;
+
+/// Most turns of a sequence.
+const LONGEST: i64 = 8;
+
+/// The shape of a sequence without what each turn adds.
+struct Course {
+    now: i64,
+    /// Whether the controller has a list of recommendations, whose first entry needs a millisecond of its own.
+    initialised: bool,
+    generation: i64,
+    spec: Value,
+    replicas: i64,
+    pods: Vec<Value>,
+    periods: Periods,
+}
+
+/// A sequence of 3 to 8 turns.
+pub fn sequence(draw: &mut Draw<'_>, id: &str) -> Value {
+    let params = params(draw);
+    let period = |name: &str, usual: i64| params[name].as_i64().map_or(usual, |seconds| seconds * 1000);
+    let periods = Periods {
+        initialization: period("cpuInitializationPeriodSeconds", 300_000),
+        delay: period("initialReadinessDelaySeconds", 30_000),
+    };
+    let spec = spec::spec(draw);
+    let generation = draw.between(1, 3);
+    let mut hpa = json!({"generation": generation, "spec": spec});
+    if draw.chance(25) {
+        hpa["status"] = status(draw);
+    }
+    let template = world::template(draw);
+    let mut others: Vec<Value> = Vec::new();
+    if draw.chance(8) {
+        let selector = draw.pick(&["app=x", "!nope", "tier=web", "app in (x,y)"]);
+        others.push(json!({"name": draw.pick(&["z", "a"]), "selector": selector}));
+        others.push(json!({"name": "never", "selector": "app=never"}));
+    }
+    let mut course =
+        Course { now: 0, initialised: false, generation, spec, replicas: 0, pods: Vec::new(), periods };
+    let turns = draw.between(3, LONGEST);
+    let steps: Vec<_> = (0..turns).map(|at| course.step(draw, at == 0)).collect();
+    json!({
+        "kind": "sequence", "id": id, "profile": {"version": "1.37", "gates": gates(draw)}, "params": params,
+        "hpa": hpa, "podTemplate": template, "otherHpas": others, "steps": steps,
+    })
+}
+
+fn gates(draw: &mut Draw<'_>) -> Value {
+    let mut gates = Map::new();
+    for gate in ["HPAScaleToZero", "HPAGeneration", "PodLevelResources"] {
+        if draw.chance(5) {
+            gates.insert(gate.to_owned(), json!(false));
+        }
+    }
+    Value::Object(gates)
+}
+
+fn params(draw: &mut Draw<'_>) -> Value {
+    let mut params = Map::new();
+    if draw.chance(15) {
+        params.insert("tolerance".to_owned(), json!(draw.pick(&[0.05, 0.2, 0.0, 0.5, 1.0, 0.01])));
+    }
+    for (name, choices) in [
+        ("downscaleStabilizationSeconds", [0, 15, 60, 30]),
+        ("cpuInitializationPeriodSeconds", [60, 0, 120, 30]),
+        ("initialReadinessDelaySeconds", [0, 10, 60, 5]),
+    ] {
+        if draw.chance(20) {
+            params.insert(name.to_owned(), json!(draw.pick(&choices)));
+        }
+    }
+    Value::Object(params)
+}
+
+/// A status from before the first turn.
+fn status(draw: &mut Draw<'_>) -> Value {
+    let mut conditions = Vec::new();
+    let mut add = |draw: &mut Draw<'_>, kind: &str, reason: &str, message: &str, true_in_100: u64| {
+        let status = if draw.chance(true_in_100) { "True" } else { "False" };
+        conditions
+            .push(json!({"type": kind, "status": status, "reason": reason, "message": message, "t": -100}));
+    };
+    if draw.chance(70) {
+        add(draw, "AbleToScale", "ReadyForNewScale", "recommended size matches current size", 70);
+    }
+    if draw.chance(60) {
+        add(draw, "ScaledToZero", "ScaledToZero", "the HPA controller scaled the workload to zero", 80);
+    }
+    if draw.chance(50) {
+        add(draw, "ScalingLimited", "TooFewReplicas", "some older text", 50);
+    }
+    if draw.chance(10) {
+        add(draw, "Foreign", "Unheard", "of", 50);
+    }
+    let mut status = json!({
+        "currentReplicas": draw.between(0, 10), "desiredReplicas": draw.between(0, 10), "conditions": conditions,
+    });
+    if draw.chance(50) {
+        status["lastScaleT"] = json!(-50);
+    }
+    status
+}
+
+impl Course {
+    fn step(&mut self, draw: &mut Draw<'_>, first: bool) -> Value {
+        let mut step = Map::new();
+        let restart = !first && draw.chance(3);
+        self.initialised &= !restart;
+        let advance = if first { 0 } else { self.advance(draw) };
+        self.now += advance;
+        step.insert("advanceSeconds".to_owned(), json!(advance as f64 / 1000.0));
+        if restart {
+            step.insert("restart".to_owned(), json!(true));
+        }
+        let edited = !first && draw.chance(12);
+        if edited {
+            self.generation += 1;
+            spec::edit(draw, &mut self.spec);
+            step.insert("hpa".to_owned(), json!({"generation": self.generation, "spec": self.spec}));
+        }
+        let scale = self.scale(draw, first);
+        let readable = scale.get("error").is_none()
+            && scale.get("mappingError").is_none()
+            && self.spec["scaleTargetRef"]["apiVersion"] != "a/b/c";
+        self.initialised |= readable;
+        if !scale.is_empty() {
+            step.insert("scale".to_owned(), Value::Object(scale));
+        }
+        if first || draw.chance(35) {
+            self.pods = world::pods(draw, self.now, self.periods);
+            step.insert("pods".to_owned(), json!(self.pods));
+        }
+        if first || edited || !draw.chance(15) {
+            let answers = world::answers(draw, &self.spec, &self.pods, self.replicas, self.now);
+            step.insert("metrics".to_owned(), json!(answers));
+        }
+        if draw.chance(4) {
+            step.insert("statusUpdateError".to_owned(), json!("the object has been modified"));
+        }
+        Value::Object(step)
+    }
+
+    /// Milliseconds since the turn before.
+    fn advance(&self, draw: &mut Draw<'_>) -> i64 {
+        match draw.below(4) {
+            0 if self.initialised => draw.pick(&[0, 1, 1000, 5000, 14_999]),
+            0 | 1 => draw.pick(&[
+                15_000, 15_001, 16_000, 29_999, 30_000, 30_001, 59_999, 60_000, 60_001, 299_999, 300_000,
+                300_001, 600_000, 3_600_000, 45_000, 1_800_000, 86_400_000,
+            ]),
+            _ => 15_000,
+        }
+    }
+
+    fn scale(&mut self, draw: &mut Draw<'_>, first: bool) -> Map<String, Value> {
+        let mut scale = Map::new();
+        if first || draw.chance(15) {
+            self.replicas = match draw.below(10) {
+                0 => 0,
+                1 => self.spec["maxReplicas"].as_i64().unwrap_or(1) + draw.between(-1, 1),
+                2 => self.spec["minReplicas"].as_i64().unwrap_or(1) + draw.between(-1, 1),
+                3..=5 if !self.pods.is_empty() => self.pods.len() as i64,
+                _ => draw.size(),
+            }
+            .clamp(0, i64::from(i32::MAX));
+            scale.insert("specReplicas".to_owned(), json!(self.replicas));
+        }
+        if first || draw.chance(40) {
+            let replicas = if draw.chance(25) { draw.size() } else { self.replicas };
+            scale.insert("statusReplicas".to_owned(), json!(replicas));
+        }
+        if first || draw.chance(2) {
+            let selector = match draw.below(25) {
+                0 => draw.pick(&[
+                    "",
+                    "a b",
+                    "app=x y",
+                    "app in (x",
+                    "app=x,",
+                    "=x",
+                    "app==x,,tier",
+                    "-k=v",
+                    "app in ()",
+                    "k=-v-",
+                    ",",
+                    "app=x, tier in (a b)",
+                    "!",
+                    "a/b/c=d",
+                    "app>x",
+                    "app notin x",
+                ]),
+                1 => draw.pick(&["app in (x,y)", "app=x,tier!=web", "!nope", "app", "tier=web", "app==x"]),
+                _ => "app=x",
+            };
+            scale.insert("selector".to_owned(), json!(selector));
+        }
+        if draw.chance(2) {
+            scale.insert("error".to_owned(), json!("deployments.apps \"x\" not found"));
+        } else if draw.chance(1) {
+            scale.insert("mappingError".to_owned(), json!("no matches for kind \"Foo\" in group \"bar\""));
+        }
+        if draw.chance(6) {
+            let errors: Vec<_> = (0..draw.between(1, 6))
+                .map(|_| {
+                    let code = draw.pick(&[409, 409, 409, 500, 422, 403]);
+                    json!({"code": code, "message": format!("answer {code} with 100%")})
+                })
+                .collect();
+            scale.insert("updateErrors".to_owned(), json!(errors));
+            if draw.chance(30) {
+                scale.insert("regetReplicas".to_owned(), json!(draw.between(0, 9)));
+            }
+        }
+        scale
+    }
+}

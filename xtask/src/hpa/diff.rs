@@ -1,0 +1,141 @@
+//! `cargo xtask hpa-diff`: the decision against the real controller, on sequences that nobody thought of.
+//!
+//! Not the generator; that is `plimsoll_hpa::recorded::generate`.
+//!
+//! **Invariant:** the seed and the number of a sequence give the sequence; the last line counts what differs.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use plimsoll_hpa::recorded;
+use plimsoll_hpa::recorded::generate::{self, Draw};
+use serde_json::{Value, json};
+
+use super::upstream::Upstream;
+
+/// How many sequences, and which.
+#[derive(Debug, clap::Args)]
+pub struct Diff {
+    /// How many sequences to compare.
+    #[arg(long, default_value_t = 2000)]
+    count: u64,
+    /// Which ones: the same seed gives the same sequences.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The number of the first one.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many differences to make small and show.
+    #[arg(long, default_value_t = 5)]
+    show: usize,
+    /// Appends sequences that differ, made small, with what the real controller did, to this file.
+    #[arg(long, value_name = "FILE")]
+    keep: Option<PathBuf>,
+}
+
+/// What became of a comparison.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Sequences compared.
+    pub sequences: u64,
+    /// Turns in them.
+    pub turns: u64,
+    /// Sequences that the real controller did not survive.
+    pub unanswered: u64,
+    /// Sequences that differ, with what the real controller did.
+    pub different: Vec<Value>,
+}
+
+/// Compares, and shows differences.
+///
+/// # Errors
+/// When the real controller is not built or does not start.
+pub fn diff(options: &Diff) -> Result<ExitCode> {
+    let mut upstream = Upstream::start(Upstream::program()?)?;
+    let mut kept = match &options.keep {
+        Some(path) => {
+            let file = File::options().append(true).create(true).open(path);
+            Some(file.with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        None => None,
+    };
+    let mut shown = Instant::now();
+    let tally = compare(&mut upstream, options.seed, options.from..options.from + options.count, |tally| {
+        if shown.elapsed() > Duration::from_secs(10) {
+            shown = Instant::now();
+            eprintln!("{} sequences, {} differ", tally.sequences, tally.different.len());
+        }
+    })?;
+    for sequence in tally.different.iter().take(options.show) {
+        let small = recorded::shrink::shrink(sequence.clone(), |smaller| {
+            answered(&mut upstream, smaller)
+                .is_ok_and(|asked| !recorded::check(&asked).differences.is_empty())
+        });
+        let small = answered(&mut upstream, &small)?;
+        println!("{small}");
+        for difference in recorded::check(&small).differences {
+            println!("    {difference}");
+        }
+        if let Some(file) = &mut kept {
+            writeln!(file, "{small}")?;
+        }
+    }
+    println!(
+        "{} sequences of {} turns, seed {}: {} differ, {} without an answer of the real controller",
+        tally.sequences,
+        tally.turns,
+        options.seed,
+        tally.different.len(),
+        tally.unanswered
+    );
+    Ok(if tally.different.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Compares the sequences of these numbers.
+///
+/// # Errors
+/// When the real controller cannot be started again.
+pub fn compare(
+    upstream: &mut Upstream,
+    seed: u64,
+    numbers: std::ops::Range<u64>,
+    mut progress: impl FnMut(&Tally),
+) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for number in numbers {
+        // Far apart, so that no two sequences share their choices.
+        let mut draw = Draw::of_seed(
+            seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93),
+        );
+        let sequence = generate::sequence(&mut draw, &format!("{seed}-{number}"));
+        tally.sequences += 1;
+        match answered(upstream, &sequence) {
+            Ok(asked) => {
+                tally.turns += asked["steps"].as_array().map_or(0, Vec::len) as u64;
+                if !recorded::check(&asked).differences.is_empty() {
+                    tally.different.push(sequence);
+                }
+            }
+            Err(error) => {
+                eprintln!("{error:#}");
+                tally.unanswered += 1;
+            }
+        }
+        progress(&tally);
+    }
+    Ok(tally)
+}
+
+/// The sequence with what the real controller did in each step.
+fn answered(upstream: &mut Upstream, sequence: &Value) -> Result<Value> {
+    let turns = upstream.answer(sequence)?;
+    let mut asked = sequence.clone();
+    for (step, turn) in asked["steps"].as_array_mut().into_iter().flatten().zip(turns) {
+        step["expected"] = json!(turn);
+    }
+    Ok(asked)
+}
