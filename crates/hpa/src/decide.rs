@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::derivation::{Derivation, LimitStep, Route};
 use crate::inputs::{Inputs, Pod, Replies, Scale, ScaleError, ScaleWrite};
+use crate::label_selector::in_words_of;
 use crate::limits::{self, Bounds, DefaultPolicies, Rules};
 use crate::multi::{Selected, Turn};
 use crate::per_pod::Tolerance;
@@ -260,13 +261,12 @@ impl<'a> Plan<'a> {
             self.no_proposal(joint.error.unwrap_or_default());
             return;
         };
-        self.status.set(
-            self.now,
-            "ScalingActive",
-            ConditionStatus::True,
-            "ValidMetricFound",
-            format!("the HPA was able to successfully calculate a replica count from {name}"),
-        );
+        if self.inputs.hpa.spec.metrics.is_empty() {
+            self.status.set(self.now, "", ConditionStatus::Blank, "", "");
+        } else {
+            let message = format!("the HPA was able to successfully calculate a replica count from {name}");
+            self.status.set(self.now, "ScalingActive", ConditionStatus::True, "ValidMetricFound", message);
+        }
         self.derivation.proposal = Some(proposal);
         let current = scale.spec_replicas;
         let wanted = proposal.max(0);
@@ -314,6 +314,7 @@ impl<'a> Plan<'a> {
             match Selector::parse(&scale.selector) {
                 Ok(selector) => self.state.selector = Some((scale.selector.clone(), selector)),
                 Err(error) => {
+                    let error = in_words_of(self.profile, &error);
                     let error = format!(
                         "couldn't convert selector into a corresponding internal selector object: {error}"
                     );

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use plimsoll_model::quote::quote;
-use plimsoll_model::selector::{Selector, SelectorError};
+use plimsoll_model::selector::validation::{key_complaints, value_complaints};
 use serde::{Deserialize, Serialize};
+
+use crate::profile::Profile;
 
 /// `metav1.LabelSelector`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,56 +43,104 @@ pub enum LabelSelectorError {
     /// An unknown operator.
     #[error("{} is not a valid label selector operator", quote(.0.as_bytes()))]
     Operator(String),
-    /// `In` or `NotIn` without values.
-    #[error("values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty")]
-    NoValues,
-    /// `Exists` or `DoesNotExist` with values.
-    #[error("values: Invalid value: [{}]: values set must be empty for exists and does not exist", quoted(.0))]
-    Values(Vec<String>),
-    /// A key or a value that Kubernetes does not allow.
-    #[error("{0}")]
-    Invalid(String),
+    /// Complaints about one requirement, each a sentence; never empty.
+    #[error("{}", Aggregate(.0))]
+    Requirement(Vec<String>),
 }
 
-fn quoted(values: &[String]) -> String {
-    values.iter().map(|value| quote(value.as_bytes()).to_string()).collect::<Vec<_>>().join(",")
+/// `field.ErrorList.ToAggregate`: one complaint stands alone, several in brackets.
+struct Aggregate<'a>(&'a [String]);
+
+impl fmt::Display for Aggregate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [one] => f.write_str(one),
+            several => write!(f, "[{}]", several.join(", ")),
+        }
+    }
 }
 
 impl LabelSelector {
     /// Whether `LabelSelectorAsSelector` accepts it.
     ///
     /// # Errors
-    /// The first requirement that it refuses, in its words.
+    /// The first requirement that it refuses, in its words. Of several refused labels upstream takes any, this the
+    /// first in order.
     pub fn check(&self) -> Result<(), LabelSelectorError> {
         for (key, value) in &self.match_labels {
-            check_pair(key, value)?;
+            check_requirement(key, None, std::slice::from_ref(value))?;
         }
-        for expression in &self.match_expressions {
-            match expression.operator.as_str() {
-                "In" | "NotIn" if expression.values.is_empty() => return Err(LabelSelectorError::NoValues),
-                "In" | "NotIn" => {}
-                "Exists" | "DoesNotExist" if expression.values.is_empty() => {}
-                "Exists" | "DoesNotExist" => {
-                    return Err(LabelSelectorError::Values(expression.values.clone()));
-                }
-                _ => return Err(LabelSelectorError::Operator(expression.operator.clone())),
-            }
-            check_pair(&expression.key, "")?;
-            for value in &expression.values {
-                check_pair(&expression.key, value)?;
-            }
+        for LabelSelectorRequirement { key, operator, values } in &self.match_expressions {
+            let complaint = match operator.as_str() {
+                "In" | "NotIn" if values.is_empty() => Some(
+                    "values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty"
+                        .into(),
+                ),
+                "In" | "NotIn" => None,
+                "Exists" | "DoesNotExist" if values.is_empty() => None,
+                "Exists" | "DoesNotExist" => Some(format!(
+                    "values: Invalid value: {}: values set must be empty for exists and does not exist",
+                    json(values)
+                )),
+                _ => return Err(LabelSelectorError::Operator(operator.clone())),
+            };
+            check_requirement(key, complaint, values)?;
         }
         Ok(())
     }
 }
 
-fn check_pair(key: &str, value: &str) -> Result<(), LabelSelectorError> {
-    match Selector::parse(&format!("{key}={value}")) {
-        Ok(selector) if selector.requirements.len() == 1 && selector.requirements[0].key == key => Ok(()),
-        Ok(_) => Err(LabelSelectorError::Invalid(format!("key: Invalid value: {}", quote(key.as_bytes())))),
-        Err(SelectorError::Requirement(error)) => Err(LabelSelectorError::Invalid(error.to_string())),
-        Err(error) => Err(LabelSelectorError::Invalid(error.to_string())),
+/// `labels.NewRequirement`: complaints about the key, then about the number of values, then about each value.
+fn check_requirement(key: &str, number: Option<String>, values: &[String]) -> Result<(), LabelSelectorError> {
+    let invalid = |path: &str, text: &str, complaints: &[String]| {
+        let text = quote(text.as_bytes());
+        (!complaints.is_empty()).then(|| format!("{path}: Invalid value: {text}: {}", complaints.join("; ")))
+    };
+    let of_key = invalid("key", key, &key_complaints(key));
+    let of_values = values
+        .iter()
+        .enumerate()
+        .filter_map(|(at, value)| invalid(&format!("values[{at}][{key}]"), value, &value_complaints(value)));
+    let complaints: Vec<_> = of_key.into_iter().chain(number).chain(of_values).collect();
+    if complaints.is_empty() { Ok(()) } else { Err(LabelSelectorError::Requirement(complaints)) }
+}
+
+/// The text of a refused selector in the words of a version: up to 1.34 keys are qualified names and lengths are
+/// in characters; since then keys are label keys and lengths in bytes.
+pub(crate) fn in_words_of(profile: &Profile, error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    if !profile.calls_keys_label_keys() {
+        return text;
     }
+    text.replace(": a qualified name must consist of", ": a valid label key must consist of")
+        .replace("must be no more than 63 characters", "must be no more than 63 bytes")
+        .replace("must be no more than 253 characters", "must be no more than 253 bytes")
+}
+
+/// A list of texts as Go's `encoding/json` writes it, which escapes what HTML would take for its own.
+fn json(values: &[String]) -> String {
+    let mut text = String::from("[");
+    for (at, value) in values.iter().enumerate() {
+        text.push_str(if at == 0 { "\"" } else { ",\"" });
+        for c in value.chars() {
+            match c {
+                '"' => text.push_str("\\\""),
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\t' => text.push_str("\\t"),
+                '\u{8}' => text.push_str("\\b"),
+                '\u{c}' => text.push_str("\\f"),
+                '\0'..='\x1f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    text.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                _ => text.push(c),
+            }
+        }
+        text.push('"');
+    }
+    text.push(']');
+    text
 }
 
 impl fmt::Display for LabelSelector {

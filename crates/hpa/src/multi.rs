@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::derivation::{MetricDerivation, MetricOutcome};
 use crate::inputs::{Inputs, MetricAnswer, Pod, Samples, Scale};
+use crate::label_selector::in_words_of;
 use crate::per_pod::{self, Computed, Question, Tolerance, Wanted};
 use crate::profile::Profile;
 use crate::single;
@@ -159,6 +160,10 @@ impl Turn<'_> {
                 return joint;
             }
         }
+        if specs.is_empty() {
+            // Taken for a failure without an error; the API server's defaults do not let it come to that.
+            replicas = -1;
+        }
         joint.proposal = Some((replicas, name));
         joint
     }
@@ -303,7 +308,7 @@ impl Turn<'_> {
         answer: Option<&MetricAnswer>,
         calls: &mut u32,
     ) -> Result<Computed, String> {
-        check_selector(metric)?;
+        check_selector(self.profile, metric)?;
         let Some(target) = target.average_value else {
             // Upstream's controller would crash; the API server does not let it come to that.
             return Err("invalid pods metric source: no average value target was set".to_owned());
@@ -329,7 +334,7 @@ impl Turn<'_> {
             outer: format!("failed to get object metric value: {between}{inner}"),
             inner,
         };
-        check_selector(&source.metric).map_err(|error| fail(error, String::new()))?;
+        check_selector(self.profile, &source.metric).map_err(|error| fail(error, String::new()))?;
         let value = |calls: &mut u32| {
             *calls += 1;
             let error = match answer {
@@ -405,7 +410,7 @@ impl Turn<'_> {
             inner,
         };
         let values = |calls: &mut u32| {
-            check_selector(&source.metric)?;
+            check_selector(self.profile, &source.metric)?;
             *calls += 1;
             let error = match answer {
                 Some(MetricAnswer::Values(values)) => return Ok(values.as_slice()),
@@ -457,8 +462,9 @@ fn absent(reason: &'static str, what: &str) -> Failure {
     Failure { reason, outer: inner.clone(), inner }
 }
 
-fn check_selector(metric: &MetricIdentifier) -> Result<(), String> {
-    metric.selector.as_ref().map_or(Ok(()), |selector| selector.check()).map_err(|error| error.to_string())
+fn check_selector(profile: &Profile, metric: &MetricIdentifier) -> Result<(), String> {
+    let checked = metric.selector.as_ref().map_or(Ok(()), |selector| selector.check());
+    checked.map_err(|error| in_words_of(profile, &error))
 }
 
 fn average_of(computed: &Computed, binary: bool) -> Option<Amount> {

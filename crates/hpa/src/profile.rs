@@ -192,6 +192,11 @@ impl Profile {
         self.minor >= 35
     }
 
+    /// From 1.35 texts on refused selectors speak of label keys, before of qualified names (`k8s.io/apimachinery`).
+    pub(crate) fn calls_keys_label_keys(&self) -> bool {
+        self.minor >= 35
+    }
+
     /// From 1.37 the text on rival HPAs names two of them.
     pub fn names_two_rivals(&self) -> bool {
         self.minor >= 37

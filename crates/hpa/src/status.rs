@@ -26,6 +26,9 @@ pub enum ConditionStatus {
     False,
     /// Nobody knows; the controller never writes it.
     Unknown,
+    /// Neither, in the nameless condition that the controller writes for a spec without metrics.
+    #[serde(rename = "")]
+    Blank,
 }
 
 /// One condition of the status.
@@ -173,6 +176,7 @@ impl ConditionStatus {
             Self::True => "True",
             Self::False => "False",
             Self::Unknown => "Unknown",
+            Self::Blank => "",
         }
     }
 }
@@ -212,7 +216,7 @@ impl HpaStatus {
                 status,
                 reason,
                 message,
-                last_transition_time: Some(now),
+                last_transition_time: (status != ConditionStatus::Blank).then_some(now),
             }),
         }
     }

@@ -156,6 +156,12 @@ func run(given *sequence, trackerType reflect.Type) []turn {
 	for gate, enabled := range given.Profile.Gates {
 		gates[gate] = enabled
 	}
+	// These are refused where the gate that they depend on is off.
+	for _, dependent := range []string{
+		"InPlacePodLevelResourcesVerticalScaling", "PodLevelResourcesFixDefaulting", "PodLevelResourcesFixKubeletQOSClass",
+	} {
+		gates[dependent] = gates["PodLevelResources"]
+	}
 	must(utilfeature.DefaultMutableFeatureGate.SetFromMap(gates))
 	// The first turn begins a millisecond before its instant.
 	start := time.Now().Add(time.Second)

@@ -4,16 +4,18 @@
 //!
 //! **Invariant:** the seed and the number of a sequence give the sequence; the last line counts what differs.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use plimsoll_hpa::recorded;
 use plimsoll_hpa::recorded::generate::{self, Draw};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::upstream::Upstream;
 
@@ -46,8 +48,10 @@ pub struct Tally {
     pub turns: u64,
     /// Sequences that the real controller did not survive.
     pub unanswered: u64,
-    /// Sequences that differ, with what the real controller did.
+    /// Sequences that differ.
     pub different: Vec<Value>,
+    /// How often each kind of difference was the first of a sequence.
+    pub kinds: BTreeMap<String, u64>,
 }
 
 /// Compares, and shows differences.
@@ -84,6 +88,9 @@ pub fn diff(options: &Diff) -> Result<ExitCode> {
             writeln!(file, "{small}")?;
         }
     }
+    for (kind, count) in &tally.kinds {
+        println!("{count} times {kind}");
+    }
     println!(
         "{} sequences of {} turns, seed {}: {} differ, {} without an answer of the real controller",
         tally.sequences,
@@ -116,12 +123,13 @@ pub fn compare(
         match answered(upstream, &sequence) {
             Ok(asked) => {
                 tally.turns += asked["steps"].as_array().map_or(0, Vec::len) as u64;
-                if !recorded::check(&asked).differences.is_empty() {
+                if let Some(kind) = kind_of_difference(&asked) {
                     tally.different.push(sequence);
+                    *tally.kinds.entry(kind).or_default() += 1;
                 }
             }
             Err(error) => {
-                eprintln!("{error:#}");
+                eprintln!("{error:#}\n{sequence}");
                 tally.unanswered += 1;
             }
         }
@@ -138,4 +146,40 @@ fn answered(upstream: &mut Upstream, sequence: &Value) -> Result<Value> {
         step["expected"] = json!(turn);
     }
     Ok(asked)
+}
+
+/// The first difference of a sequence without its numbers.
+fn kind_of_difference(asked: &Value) -> Option<String> {
+    const LONGEST: usize = 160;
+    let differences = recorded::check(asked).differences;
+    let kind: String = differences.first()?.chars().filter(|c| !c.is_ascii_digit()).take(LONGEST).collect();
+    Some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_sequences_are_decided_as_by_the_real_controller() {
+        let program = match Upstream::program() {
+            Ok(program) => program,
+            Err(reason) => return eprintln!("skipped: {reason}"),
+        };
+        let mut upstream = Upstream::start(program).unwrap();
+        let tally = compare(&mut upstream, 1, 0..2_000, |_| ()).unwrap();
+        assert!(tally.different.is_empty(), "{:?}, first {}", tally.kinds, tally.different[0]);
+        assert_eq!((tally.sequences, tally.unanswered), (2_000, 0));
+        assert!(tally.turns > 8_000, "only {} turns", tally.turns);
+    }
+
+    #[test]
+    fn another_answer_is_a_difference() {
+        let mut draw = Draw::of_seed(3);
+        let mut sequence = generate::sequence(&mut draw, "3");
+        for step in sequence["steps"].as_array_mut().into_iter().flatten() {
+            step["expected"] = json!({"desiredReplicas": 12_345});
+        }
+        assert!(kind_of_difference(&sequence).is_some());
+    }
 }

@@ -6,6 +6,7 @@
 //! **Invariant:** a line of a kind that is not known is a failure, never a pass.
 
 pub mod generate;
+pub mod laws;
 mod part;
 mod read;
 pub mod sequence;

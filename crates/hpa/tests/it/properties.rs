@@ -134,6 +134,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn whole_sequences_of_any_version_keep_the_laws(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        plimsoll_hpa::recorded::laws::check(&bytes);
+    }
+
+    #[test]
     fn any_turns_decide_without_panic_the_same_twice_and_within_bounds(
         minor in Profile::OLDEST..=Profile::NEWEST,
         spec in spec(),

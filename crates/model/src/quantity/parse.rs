@@ -168,11 +168,19 @@ impl Quantity {
     }
 
     fn wide_milli(&self, exponent: i32) -> i64 {
+        const NANOS_IN_MILLI: i64 = 1_000_000;
+        let low = |power: i32| (self.number as i64).wrapping_mul(10_i64.wrapping_pow(power.unsigned_abs()));
+        // What was capped is held as it is; everything else as a number of billionths.
+        if self.format == Format::Binary && self.scale == 0 && self.number.abs() == i128::from(i64::MAX) {
+            return low(3);
+        }
+        // The cheap way, which upstream also goes with what is below an int64: it forgets all but the low bits.
+        if self.number < 0 {
+            let nanos = low(self.scale.saturating_add(9));
+            return nanos / NANOS_IN_MILLI + i64::from(nanos % NANOS_IN_MILLI != 0);
+        }
         if exponent >= 0 {
-            // A factor beyond int64 comes from an out-of-range conversion, which amd64 makes the smallest number.
-            let factor =
-                pow10(exponent.unsigned_abs()).and_then(|by| i64::try_from(by).ok()).unwrap_or(i64::MIN);
-            return (self.number as i64).wrapping_mul(factor);
+            return low(exponent);
         }
         match pow10(exponent.unsigned_abs()) {
             Some(by) if self.number % by == 0 => (self.number / by) as i64,
@@ -298,6 +306,10 @@ mod tests {
             ("10P", 0),
             ("1E", 0),
             ("9Ei", -1000),
+            ("-9Ei", 1000),
+            // Negative with more than 18 digits: only the low bits of the billionths are seen.
+            ("-8675221432170143625m", 5_604_534_352_857),
+            ("-9223372036854775807m", 1),
         ] {
             assert_eq!(Quantity::parse(text).map(|quantity| quantity.milli()), Ok(milli), "{text}");
         }

@@ -7,7 +7,7 @@
 
 mod field;
 mod parse;
-mod validation;
+pub mod validation;
 
 use std::fmt;
 

@@ -16,7 +16,7 @@ const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of low
      '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /// Complaints about a label key such as `app` or `example.com/app` (`validation.IsQualifiedName`).
-pub(super) fn key_complaints(key: &str) -> Vec<String> {
+pub fn key_complaints(key: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let name = match key.split_once('/') {
         None => key,
@@ -53,7 +53,7 @@ pub(super) fn key_complaints(key: &str) -> Vec<String> {
 }
 
 /// Complaints about a label value (`validation.IsValidLabelValue`).
-pub(super) fn value_complaints(value: &str) -> Vec<String> {
+pub fn value_complaints(value: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     if value.len() > 63 {
         complaints.push("must be no more than 63 characters".to_owned());

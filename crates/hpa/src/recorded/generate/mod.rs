@@ -27,7 +27,15 @@ struct Course {
     replicas: i64,
     pods: Vec<Value>,
     periods: Periods,
+    /// Without rivals, whose order in a text decides by chance whether a status is written.
+    alone: bool,
+    /// Writes of the scale may fail. The real controller waits before it tries again, 50 ms in all, so that no two turns
+    /// may lie a whole number of seconds apart.
+    refused: bool,
 }
+
+/// Milliseconds that keep turns apart from whole seconds, for up to 8 turns.
+const OFF_THE_EDGE: i64 = 120;
 
 /// A sequence of 3 to 8 turns.
 pub fn sequence(draw: &mut Draw<'_>, id: &str) -> Value {
@@ -50,8 +58,19 @@ pub fn sequence(draw: &mut Draw<'_>, id: &str) -> Value {
         others.push(json!({"name": draw.pick(&["z", "a"]), "selector": selector}));
         others.push(json!({"name": "never", "selector": "app=never"}));
     }
-    let mut course =
-        Course { now: 0, initialised: false, generation, spec, replicas: 0, pods: Vec::new(), periods };
+    let alone = others.is_empty();
+    let refused = draw.chance(20);
+    let mut course = Course {
+        now: 0,
+        initialised: false,
+        generation,
+        spec,
+        replicas: 0,
+        pods: Vec::new(),
+        periods,
+        alone,
+        refused,
+    };
     let turns = draw.between(3, LONGEST);
     let steps: Vec<_> = (0..turns).map(|at| course.step(draw, at == 0)).collect();
     json!({
@@ -121,7 +140,8 @@ impl Course {
         let mut step = Map::new();
         let restart = !first && draw.chance(3);
         self.initialised &= !restart;
-        let advance = if first { 0 } else { self.advance(draw) };
+        let spread = if self.refused { OFF_THE_EDGE } else { 0 };
+        let advance = if first { 0 } else { self.advance(draw) + spread };
         self.now += advance;
         step.insert("advanceSeconds".to_owned(), json!(advance as f64 / 1000.0));
         if restart {
@@ -149,7 +169,7 @@ impl Course {
             let answers = world::answers(draw, &self.spec, &self.pods, self.replicas, self.now);
             step.insert("metrics".to_owned(), json!(answers));
         }
-        if draw.chance(4) {
+        if draw.chance(4) && self.alone {
             step.insert("statusUpdateError".to_owned(), json!("the object has been modified"));
         }
         Value::Object(step)
@@ -158,7 +178,7 @@ impl Course {
     /// Milliseconds since the turn before.
     fn advance(&self, draw: &mut Draw<'_>) -> i64 {
         match draw.below(4) {
-            0 if self.initialised => draw.pick(&[0, 1, 1000, 5000, 14_999]),
+            0 if self.initialised => draw.pick(&[0, 2, 1000, 5000, 14_999]),
             0 | 1 => draw.pick(&[
                 15_000, 15_001, 16_000, 29_999, 30_000, 30_001, 59_999, 60_000, 60_001, 299_999, 300_000,
                 300_001, 600_000, 3_600_000, 45_000, 1_800_000, 86_400_000,
@@ -214,7 +234,7 @@ impl Course {
         } else if draw.chance(1) {
             scale.insert("mappingError".to_owned(), json!("no matches for kind \"Foo\" in group \"bar\""));
         }
-        if draw.chance(6) {
+        if self.refused && draw.chance(30) {
             let errors: Vec<_> = (0..draw.between(1, 6))
                 .map(|_| {
                     let code = draw.pick(&[409, 409, 409, 500, 422, 403]);

@@ -101,7 +101,7 @@ fn identifier(draw: &mut Draw<'_>, at: usize) -> Value {
         0 => json!({}),
         1 => expression("k", "In", &[]),
         2 => expression("k", "NotIn", &[]),
-        3 => expression("k", "Exists", &["v", "w"]),
+        3 => expression("k", "Exists", &["v", "<w> \"&\" \\ ü\n"]),
         4 => expression("k", "DoesNotExist", &["v"]),
         5 => expression("k", "Gt", &["1"]),
         6 => expression("a b", "Exists", &[]),
