@@ -13,6 +13,7 @@ mod number;
 mod parser;
 mod parser_duration;
 mod parser_selector;
+mod parser_suffix;
 mod print;
 mod strings;
 pub(crate) mod token;
