@@ -179,3 +179,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_choices_keep_the_laws_in_every_version() {
+    for seed in 0..300_u64 {
+        let bytes: Vec<u8> = (0..500_u64)
+            .map(|at| ((seed * 1_000_003 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+            .collect();
+        plimsoll_hpa::recorded::laws::check(&bytes);
+    }
+}
