@@ -39,6 +39,9 @@ pub(crate) enum Evaluated {
     Text,
 }
 
+/// Series times steps that always have room, whatever the limit of samples: 9 bytes each.
+const LEAST_ROOM: usize = 1 << 20;
+
 pub(crate) struct Evaluator<'a> {
     pub source: &'a dyn SeriesSource,
     pub options: &'a Options,
@@ -124,6 +127,16 @@ impl Evaluator<'_> {
         self.peak = self.peak.max(self.held);
         if self.held > self.options.max_samples {
             return Err(EvalError::TooManySamples { limit: self.options.max_samples });
+        }
+        Ok(())
+    }
+
+    /// Whether so many series have room over all steps: each takes its place, with a sample or without one.
+    pub fn room(&self, series: usize) -> Result<(), EvalError> {
+        let limit = self.options.max_samples.saturating_mul(2).max(LEAST_ROOM);
+        let steps = self.steps.count;
+        if series.saturating_mul(steps) > limit {
+            return Err(EvalError::TooMuchRoom { series, steps, limit });
         }
         Ok(())
     }
@@ -279,6 +292,7 @@ impl Evaluator<'_> {
                 .with_steps(Steps { count: 1, end: steps.start, ..steps }, |inner| inner.eval_node(expr))?;
             return Ok(match evaluated {
                 Evaluated::Grid(grid) => {
+                    self.room(grid.rows())?;
                     let wide = grid.broadcast(steps.count);
                     let weight = wide.weight();
                     self.hold(weight)?;

@@ -97,6 +97,18 @@ pub enum EvalError {
         /// The bound.
         limit: usize,
     },
+    /// Too many series over too many steps.
+    #[error(
+        "{series} series over {steps} steps are more than the {limit} values that are kept room for; ask for fewer series, a shorter range or a longer step"
+    )]
+    TooMuchRoom {
+        /// What a selector matches.
+        series: usize,
+        /// The steps of the query or subquery.
+        steps: usize,
+        /// The bound.
+        limit: usize,
+    },
     /// Too many series of one selector.
     #[error("the selector {selector} matches {series} series, at most {limit} are read; add matchers to it")]
     TooManySeries {

@@ -46,7 +46,7 @@ impl Evaluator<'_> {
 
     fn check_series(&self, matchers: &[Matcher], series: usize) -> Result<(), EvalError> {
         if series <= self.options.max_series {
-            return Ok(());
+            return self.room(series);
         }
         let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();
         Err(EvalError::TooManySeries {

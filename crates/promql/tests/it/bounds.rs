@@ -40,6 +40,18 @@ fn too_many_samples_steps_and_series_are_refused() {
 }
 
 #[test]
+fn few_samples_over_very_many_steps_take_no_memory() {
+    let options = Options { max_samples: 1_000, ..Options::default() };
+    let when = When::Range { start: 0, end: 99_999, step: 1 };
+    for query in ["up offset 1y", "rate(up[1m] offset 1y)", "up @ 1", "avg_over_time(up[99s:1ms] offset 1y)"]
+    {
+        let when = if query.contains("avg") { NOW } else { when };
+        let refused = ask(query, when, &options, Stop::default());
+        assert!(matches!(refused, Err(EvalError::TooMuchRoom { series: 20, .. })), "{query}: {refused:?}");
+    }
+}
+
+#[test]
 fn a_passed_deadline_and_a_cancellation_end_an_evaluation() {
     let options = Options::default();
     let calls = Cell::new(0);
