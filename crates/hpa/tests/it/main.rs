@@ -1,4 +1,5 @@
 //! The decision against recorded turns of the real controller, and against its own properties.
 
+mod printed;
 mod properties;
 mod recorded;
