@@ -35,35 +35,6 @@ pub struct SniPair {
     pub names: Vec<String>,
 }
 
-/// A value of `--tls-sni-cert-key` that is not `certificate,key[:name,…]`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{value}` is not a certificate file, a comma and a key file: write `server.crt,server.key` or `server.crt,server.key:*.example.org,example.org`"
-)]
-pub struct SniPairError {
-    value: String,
-}
-
-impl SniPair {
-    /// Parses `certificate,key` or `certificate,key:name,name`.
-    pub fn parse(value: &str) -> Result<Self, SniPairError> {
-        let (files, names) = match value.rsplit_once(':') {
-            Some((files, names)) => (files, names),
-            None => (value, ""),
-        };
-        match files.split_once(',') {
-            Some((certificate, key)) if !certificate.is_empty() && !key.is_empty() && !key.contains(',') => {
-                let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
-                Ok(Self {
-                    pair: Pair { certificate: certificate.into(), key: key.into() },
-                    names: names.filter(|name| !name.is_empty()).collect(),
-                })
-            }
-            _ => Err(SniPairError { value: value.to_owned() }),
-        }
-    }
-}
-
 /// Why certificates could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -208,17 +179,6 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pair_for_names_is_two_files_and_maybe_names() {
-        let parsed = SniPair::parse("a.crt,a.key:*.Example.org,example.org").unwrap();
-        assert_eq!(parsed.pair, Pair { certificate: "a.crt".into(), key: "a.key".into() });
-        assert_eq!(parsed.names, ["*.example.org", "example.org"]);
-        assert!(SniPair::parse("a.crt,a.key").unwrap().names.is_empty());
-        for wrong in ["", "a.crt", "a.crt,", "a,b,c"] {
-            assert!(SniPair::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_folder_gets_a_pair_once_and_keeps_it() {

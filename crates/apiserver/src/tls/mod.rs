@@ -19,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
-pub use files::{CertificateFiles, Pair, ReadError, SniPair, SniPairError};
+pub use files::{CertificateFiles, Pair, ReadError, SniPair};
 pub use settings::{CipherSuites, MinVersion, UnknownCipherSuite};
 
 use client_certs::DeferredTrust;

@@ -130,6 +130,9 @@ fn certificates_for_names_may_be_given_several_times() {
     assert_eq!(certificates[0].names, Vec::<String>::new());
     assert_eq!(certificates[1].key, Path::new("b.key"));
     assert_eq!(certificates[1].names, ["*.x.org", "y.org"]);
+    for wrong in ["", "a.crt", "a.crt,", ",a.key", "a,b,c", "a.crt,a.key:"] {
+        assert!(value::sni_certificate(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -159,6 +159,9 @@ pub(super) fn sni_certificate(text: &str) -> Result<SniCertificate, String> {
     let [certificate, key] = files[..] else {
         return wrong("it must name exactly one certificate file and one key file");
     };
+    if certificate.is_empty() || key.is_empty() {
+        return wrong("the certificate file or the key file has no name");
+    }
     Ok(SniCertificate { certificate: certificate.into(), key: key.into(), names })
 }
 
