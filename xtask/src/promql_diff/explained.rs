@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** an explanation applies to a narrow form of query and difference.
 
+use plimsoll_promql::eval::When;
+
 use super::Case;
 use super::answer::Answer;
 use super::compare::{Difference, Precision, What};
@@ -136,8 +138,82 @@ static EXPLANATIONS: &[Explanation] = &[
         },
     },
     Explanation {
-        reason: "a difference in the last digit grows in a function of a function",
-        applies: |case, _, _, found| found.what == What::Values && rounded(&case.query) > 1,
+        reason: "an annotation names a number whose last digits depend on the library of mathematics",
+        applies: |case, wanted, got, found| {
+            let all = |answer: &Answer| -> Vec<String> {
+                answer.warnings.iter().chain(&answer.infos).map(|text| unnumbered(text)).collect()
+            };
+            found.what == What::Annotations
+                && precision(&case.query) != Precision::Exact
+                && all(wanted) == all(got)
+        },
+    },
+    Explanation {
+        reason: "a difference in the last digit grows in a function of a function, or in a remainder",
+        applies: |case, _, _, found| {
+            let rounded = rounded(&case.query);
+            found.what == What::Values && (rounded > 1 || rounded == 1 && case.query.contains('%'))
+        },
+    },
+    Explanation {
+        reason: "which two of several duplicates an error names is the order of a Go map or of a heap",
+        applies: |case, wanted, got, found| {
+            let place = |text: &str| text.split_once(" operation: [").map(|(before, _)| before.to_owned());
+            let unordered = matches!(case.when, Some(When::Range { .. }))
+                || !has_order(&case.query)
+                || calls(case, &["topk", "bottomk"]);
+            found.what == What::Failure
+                && unordered
+                && place(&wanted.failed).is_some()
+                && place(&wanted.failed) == place(&got.failed)
+        },
+    },
+    Explanation {
+        reason: "which series limitk keeps of a computed range, and the order in which it hands them on, is that of a Go map or of a heap",
+        applies: |case, _, _, found| {
+            let range = matches!(case.when, Some(When::Range { .. })) || has_subquery(&case.query);
+            found.what > What::Kind && range && calls(case, &["limitk"])
+                || found.what == What::Annotations && calls(case, &["limitk", "limit_ratio"])
+        },
+    },
+    Explanation {
+        reason: "the last digit of a sum over a computed range depends on the order of a Go map",
+        applies: |case, wanted, got, found| {
+            let range = matches!(case.when, Some(When::Range { .. })) || has_subquery(&case.query);
+            let sums = ["sum", "avg", "stddev", "stdvar"];
+            found.what == What::Values
+                && range
+                && calls(case, &sums)
+                && super::compare::difference(wanted, got, Precision::Relative(1e-12), false).is_none()
+        },
+    },
+    Explanation {
+        reason: "the natural order of 3.13 puts an absent label neither before nor behind another",
+        applies: |case, _, _, found| {
+            found.what == What::Order && calls(case, &["sort_by_label", "sort_by_label_desc"])
+        },
+    },
+    Explanation {
+        reason: "3.13 does not see a subquery with a fixed time among arguments that vary",
+        applies: |case, wanted, _, found| {
+            let functions = ["predict_linear", "quantile_over_time", "double_exponential_smoothing"];
+            found.what == What::Series
+                && wanted.result.is_empty()
+                && case.query.contains('@')
+                && has_subquery(&case.query)
+                && calls(case, &functions)
+        },
+    },
+    Explanation {
+        reason: "NaN as a duration is refused by us; 3.13 makes a negative number of days of it",
+        applies: |case, wanted, got, found| {
+            let refused =
+                got.refused.as_ref().is_some_and(|refused| refused.message == "duration out of range");
+            found.what == What::Reading
+                && refused
+                && wanted.refused.is_none()
+                && case.query.to_lowercase().contains("nan")
+        },
     },
 ];
 
@@ -150,7 +226,8 @@ fn rounded(query: &str) -> usize {
 
 /// A text without its numbers.
 fn unnumbered(text: &str) -> String {
-    text.split_inclusive(' ').filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect()
+    let number = |word: &&str| word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+    text.split_inclusive(' ').filter(|word| !number(word)).collect()
 }
 
 /// Whether the query calls one of these.
@@ -206,7 +283,13 @@ pub fn explain(
 /// by the operand. What is picked or counted comes out in the order of a Go map or of a heap.
 pub fn has_order(query: &str) -> bool {
     let lower = query.to_lowercase();
-    !["limitk", "limit_ratio", "count_values", "info("].iter().any(|name| lower.contains(name))
+    !has_subquery(query)
+        && !["limitk", "limit_ratio", "count_values", "info("].iter().any(|name| lower.contains(name))
+}
+
+/// Whether something is evaluated over a range of its own.
+fn has_subquery(query: &str) -> bool {
+    query.split('[').skip(1).any(|rest| rest.split(']').next().is_some_and(|inside| inside.contains(':')))
 }
 
 /// Functions for which Go and C libraries round the last bits differently.

@@ -81,6 +81,8 @@ impl Evaluator<'_> {
         let span = vector.unwrapped().span();
         let bases = bases(&grid);
         let mut out = Collector::new(grid.steps);
+        // A range of one step is no instant: what falls together is noticed at once.
+        out.strict = self.steps.start != self.steps.end;
         for step in 0..grid.steps {
             for (values, quantile_span) in quantiles.iter().zip(spans) {
                 if !(0.0..=1.0).contains(&values[step]) {
@@ -130,6 +132,8 @@ impl Evaluator<'_> {
         let span = call.args[2].unwrapped().span();
         let bases = bases(&grid);
         let mut out = Collector::new(grid.steps);
+        // A range of one step is no instant: what falls together is noticed at once.
+        out.strict = self.steps.start != self.steps.end;
         for step in 0..grid.steps {
             let (lower, upper) = (lower[step], upper[step]);
             let found = self.histograms(&grid, &bases, step, span);

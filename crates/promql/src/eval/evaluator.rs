@@ -67,7 +67,7 @@ pub(crate) fn prepared(query: &Query, when: When) -> Result<Expr, EvalError> {
     let (start, end, step) = when.bounds();
     let mut expr = query.expr().clone();
     prepare(&mut expr, &Context { start, end, step })?;
-    mark_stats_only(&mut expr, false);
+    mark_stats_only(&mut expr);
     Ok(expr)
 }
 

@@ -201,32 +201,32 @@ pub(crate) fn is_step_invariant(expr: &Expr) -> bool {
 
 /// Marks the selectors of whose histograms only count and sum are looked at
 /// (Prometheus: `detectHistogramStatsDecoding`).
-pub(crate) fn mark_stats_only(expr: &mut Expr, inside: bool) {
-    let inside = match expr {
+pub(crate) fn mark_stats_only(expr: &mut Expr) {
+    mark(expr, false, false);
+}
+
+/// `inside` of a function of count and sum, and `needed` by something that looks at buckets, at any distance above.
+fn mark(expr: &mut Expr, inside: bool, needed: bool) {
+    let (inside, needed) = match expr {
         Expr::Vector(vector) => {
-            vector.stats_only = inside;
+            vector.stats_only = inside && !needed;
             return;
         }
         Expr::Matrix(matrix) => {
-            matrix.vector.stats_only = inside;
+            matrix.vector.stats_only = inside && !needed;
             return;
         }
         // A subquery needs the buckets to find resets.
-        Expr::Subquery(_) => return unmark(expr),
+        Expr::Subquery(_) => (inside, true),
         Expr::Binary(binary) if matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) => {
-            return unmark(expr);
+            (inside, true)
         }
         Expr::Call(call) => match call.function.name {
-            "histogram_count" | "histogram_sum" | "histogram_avg" => true,
-            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => false,
-            _ => inside,
+            "histogram_count" | "histogram_sum" | "histogram_avg" => (true, needed),
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => (inside, true),
+            _ => (inside, needed),
         },
-        _ => inside,
+        _ => (inside, needed),
     };
-    expr.children_mut().into_iter().for_each(|child| mark_stats_only(child, inside));
-}
-
-/// Inside of what needs the buckets, only a function closer to the selector can do without them.
-fn unmark(expr: &mut Expr) {
-    expr.children_mut().into_iter().for_each(|child| mark_stats_only(child, false));
+    expr.children_mut().into_iter().for_each(|child| mark(child, inside, needed));
 }

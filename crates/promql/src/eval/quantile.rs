@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** an impossible question has an answer: NaN or an infinity, never a panic.
 
-use plimsoll_model::histogram::Histogram;
+use plimsoll_model::histogram::{Bucket, Histogram};
 
 use crate::annotations::Annotations;
 use crate::syntax::Span;
@@ -202,12 +202,15 @@ pub(crate) fn native_quantile(
             break;
         }
     }
-    let Some(mut bucket) = last else {
-        if with_nan {
-            annotations.nan_observations(span, "histogram_quantile", "result is NaN", metric);
-        }
-        return f64::NAN;
-    };
+    // Without any bucket it is an empty one at zero.
+    let mut bucket = last.unwrap_or(Bucket {
+        lower: 0.0,
+        upper: 0.0,
+        lower_inclusive: false,
+        upper_inclusive: false,
+        count: 0.0,
+        index: 0,
+    });
     let custom = h.has_custom_bounds();
     if custom {
         if bucket.lower == f64::NEG_INFINITY {

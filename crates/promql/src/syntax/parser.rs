@@ -462,19 +462,28 @@ impl<'a> Parser<'a> {
 fn duration_mistake(text: &str) -> String {
     let quote = |text: &str| plimsoll_model::quote::quote(text.as_bytes());
     let mut rest = text;
+    let mut nanoseconds: u128 = 0;
     while rest.starts_with(|c: char| c.is_ascii_digit()) {
         let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         let end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
         if !["ms", "s", "m", "h", "d", "w", "y", ""].contains(&&unit[..end]) {
             return format!("unknown unit {} in duration {}", quote(&unit[..end]), quote(text));
         }
-        if rest[..rest.len() - unit.len()].parse::<u64>().is_err() {
-            break;
-        }
-        rest = &unit[end..];
-        if rest.is_empty() && plimsoll_model::duration::parse_prometheus(text).is_ok() {
+        let Ok(value) = rest[..rest.len() - unit.len()].parse::<u64>() else { break };
+        let seconds: u128 = match &unit[..end] {
+            "ms" => 0,
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => 31_536_000,
+        };
+        nanoseconds += u128::from(value) * (seconds * 1_000_000_000).max(1_000_000);
+        if nanoseconds > i64::MAX as u128 {
             return "duration out of range".to_owned();
         }
+        rest = &unit[end..];
     }
     format!("not a valid duration string: {}", quote(text))
 }
