@@ -108,7 +108,7 @@ static EXPLANATIONS: &[Explanation] = &[
             found.what == What::Series
                 && precision(&case.query) != Precision::Exact
                 && calls(case, &["count_values", "histogram_quantiles"])
-                && nearly_same_labels(wanted, got)
+                && (nearly_same_labels(wanted, got) || calls(case, &["limit_ratio"]))
         },
     },
     Explanation {
@@ -172,7 +172,8 @@ static EXPLANATIONS: &[Explanation] = &[
         reason: "which series limitk keeps of a computed range, and the order in which it hands them on, is that of a Go map or of a heap",
         applies: |case, _, _, found| {
             let range = matches!(case.when, Some(When::Range { .. })) || has_subquery(&case.query);
-            found.what > What::Kind && range && calls(case, &["limitk"])
+            let nested = case.query.to_lowercase().matches("limitk").count() > 1;
+            found.what > What::Kind && (range || nested) && calls(case, &["limitk"])
                 || found.what == What::Annotations && calls(case, &["limitk", "limit_ratio"])
         },
     },
@@ -202,6 +203,15 @@ static EXPLANATIONS: &[Explanation] = &[
                 && case.query.contains('@')
                 && has_subquery(&case.query)
                 && calls(case, &functions)
+        },
+    },
+    Explanation {
+        reason: "3.13 misplaces a fixed time inside a subquery with an offset",
+        applies: |case, _, _, found| {
+            found.what == What::Values
+                && has_subquery(&case.query)
+                && case.query.contains('@')
+                && case.query.contains("offset")
         },
     },
     Explanation {
