@@ -1,7 +1,7 @@
 //! What an engine says to a query, in a form that both sides have, and how two of them differ.
 //!
 //! **Invariant:** floats are compared by their bits, but for NaN, which has one form, and for what
-//! [`Precision`] allows.
+//! [`super::compare::Precision`] allows.
 
 use std::collections::BTreeMap;
 

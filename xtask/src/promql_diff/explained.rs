@@ -17,15 +17,13 @@ pub struct Explanation {
 
 static EXPLANATIONS: &[Explanation] = &[
     Explanation {
-        reason: "a pattern that is refused at the same place, in the words of another library of regular expressions",
+        reason: "a refused pattern, in upstream's words, with a hint behind them",
         applies: |_, wanted, got, found| {
-            let of_pattern = |answer: &Answer| {
-                answer
-                    .refused
-                    .as_ref()
-                    .is_some_and(|refused| refused.message.starts_with("error parsing regexp: "))
-            };
-            found.what == What::Words && of_pattern(wanted) && of_pattern(got)
+            let (Some(wanted), Some(got)) = (&wanted.refused, &got.refused) else { return false };
+            let hint = got.message.strip_prefix(&wanted.message);
+            found.what == What::Words
+                && wanted.message.starts_with("error parsing regexp: ")
+                && hint.is_some_and(|hint| hint.starts_with(" (") && hint.ends_with(')'))
         },
     },
     Explanation {

@@ -173,23 +173,28 @@ pub(crate) fn compare_many(oracle: &mut Oracle, count: usize, seed: u64, only: O
 /// order of series is then different each time: which of equals `limitk` keeps, which duplicate an error names, the last
 /// bit of a sum. One of its answers must be ours.
 const SEVERAL_ANSWERS: &str = "asked again, upstream itself answers in several ways, of which one is ours";
+/// At once, so that neither pipe fills up; and how many times that.
 const ASK_AGAIN: usize = 40;
+const ROUNDS: usize = 10;
 
 /// Asks upstream about the loaded series again and again, until it answers as we do.
 fn judge_again(oracle: &mut Oracle, case: &Case, got: &Answer) -> Result<Verdict> {
-    for _ in 0..ASK_AGAIN {
-        oracle.ask(&case.query, case.when)?;
-    }
-    oracle.flush()?;
     let mut last = Verdict::Equal;
-    let mut found = None;
-    for _ in 0..ASK_AGAIN {
-        last = judge(case, &oracle.answer()?, got);
-        if !matches!(last, Verdict::Differs(_)) {
-            found = Some(Verdict::Equal);
+    for _ in 0..ROUNDS {
+        for _ in 0..ASK_AGAIN {
+            oracle.ask(&case.query, case.when)?;
+        }
+        oracle.flush()?;
+        let mut found = false;
+        for _ in 0..ASK_AGAIN {
+            last = judge(case, &oracle.answer()?, got);
+            found |= !matches!(last, Verdict::Differs(_));
+        }
+        if found {
+            return Ok(Verdict::Equal);
         }
     }
-    Ok(found.unwrap_or(last))
+    Ok(last)
 }
 
 enum Verdict {
