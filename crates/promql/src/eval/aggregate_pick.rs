@@ -94,11 +94,8 @@ impl Evaluator<'_> {
                         if picked.len() < all {
                             self.annotations.ignored_in_aggregation(aggregate.span, op.as_str());
                         }
-                        picked.sort_by(|a, b| {
-                            let (a, b) = (grid.float(*a, step), grid.float(*b, step));
-                            rank(a.unwrap_or(f64::NAN), b.unwrap_or(f64::NAN), op == AggregateOp::Topk)
-                        });
-                        picked.truncate(limit);
+                        let value = |row: usize| grid.float(row, step).unwrap_or(f64::NAN);
+                        picked = best(&picked, limit, value, op == AggregateOp::Topk);
                     }
                 }
                 for row in picked {
@@ -110,6 +107,44 @@ impl Evaluator<'_> {
         }
         Ok(out.grid)
     }
+}
+
+/// The `limit` best rows, the best first. Which of equals stay is decided by the heap that Prometheus keeps them in
+/// (`aggregationK` in `engine.go`, on Go's `container/heap`), so that it is the same here.
+fn best(rows: &[usize], limit: usize, value: impl Fn(usize) -> f64, largest: bool) -> Vec<usize> {
+    let worse = |a: usize, b: usize| {
+        let (a, b) = (value(a), value(b));
+        a.is_nan() || if largest { a < b } else { a > b }
+    };
+    let mut heap: Vec<usize> = Vec::with_capacity(limit.min(rows.len()));
+    for &row in rows {
+        if heap.len() < limit {
+            heap.push(row);
+            let mut at = heap.len() - 1;
+            while at > 0 && worse(heap[at], heap[(at - 1) / 2]) {
+                heap.swap(at, (at - 1) / 2);
+                at = (at - 1) / 2;
+            }
+            continue;
+        }
+        let (out, new) = (value(heap[0]), value(row));
+        if !(if largest { out < new } else { out > new } || out.is_nan() && !new.is_nan()) {
+            continue;
+        }
+        heap[0] = row;
+        let mut at = 0;
+        while 2 * at + 1 < heap.len() {
+            let (left, right) = (2 * at + 1, 2 * at + 2);
+            let child = if right < heap.len() && worse(heap[right], heap[left]) { right } else { left };
+            if !worse(heap[child], heap[at]) {
+                break;
+            }
+            heap.swap(child, at);
+            at = child;
+        }
+    }
+    heap.sort_by(|a, b| rank(value(*a), value(*b), largest));
+    heap
 }
 
 /// The best first, NaN last.
