@@ -204,9 +204,10 @@ static EXPLANATIONS: &[Explanation] = &[
         },
     },
     Explanation {
+        // `runSubquery` adjusts the selectors inside only if its first step is not the query's own time.
         reason: "3.13 misplaces a fixed time inside a subquery with an offset",
         applies: |case, _, _, found| {
-            found.what == What::Values
+            matches!(found.what, What::Values | What::Series)
                 && has_subquery(&case.query)
                 && case.query.contains('@')
                 && case.query.contains("offset")
