@@ -1,22 +1,24 @@
 //! One turn from inputs to decision, in the order of `reconcileAutoscaler` (`horizontal.go`).
 //!
-//! Not the writing: [`plan`] says what to write, [`Plan::settle`] hears how it went.
+//! Not the writing: [`plan`] says what to write, [`Plan::settle`] (in `settle`) hears how it went.
 //!
 //! **Invariant:** conditions and events come in upstream's order; recommendations are stored only when metrics
 //! could be computed, rescales only when they were accepted.
 
-use plimsoll_model::selector::Selector;
+mod selection;
+mod settle;
+
 use serde::Serialize;
 
+pub(crate) use self::selection::Selected;
 use crate::derivation::{Derivation, LimitStep, Route};
-use crate::inputs::{Inputs, Pod, Replies, Scale, ScaleError, ScaleWrite};
-use crate::label_selector::in_words_of;
+use crate::inputs::{Inputs, Replies, Scale, ScaleError, ScaleWrite};
 use crate::limits::{self, Bounds, DefaultPolicies, Rules};
-use crate::multi::{Selected, Turn};
+use crate::multi::Turn;
 use crate::per_pod::Tolerance;
 use crate::profile::Profile;
 use crate::state::{Recommendation, State};
-use crate::status::{ConditionStatus, Event, EventKind, HpaStatus, MetricStatus};
+use crate::status::{ConditionStatus, Event, HpaStatus, MetricStatus};
 use crate::time::{Span, Time};
 
 /// The first recommendation is stored within the turn, yet counts as older than the decision.
@@ -301,78 +303,6 @@ impl<'a> Plan<'a> {
         self.end = End::Decided { rescale, error };
     }
 
-    /// The pods that the scale's selector gives; `None`: all of them.
-    fn select(&mut self, scale: &Scale) -> Result<Option<Vec<&'a Pod>>, String> {
-        if scale.selector.is_empty() {
-            self.events.push(Event::warning("SelectorRequired", "selector is required"));
-            let message = "the HPA target's scale is missing a selector";
-            self.status.set(self.now, "ScalingActive", ConditionStatus::False, "InvalidSelector", message);
-            return Err("selector is required".to_owned());
-        }
-        let known = self.state.selector.as_ref().is_some_and(|(text, _)| *text == scale.selector);
-        if !known {
-            match Selector::parse(&scale.selector) {
-                Ok(selector) => self.state.selector = Some((scale.selector.clone(), selector)),
-                Err(error) => {
-                    let error = in_words_of(self.profile, &error);
-                    let error = format!(
-                        "couldn't convert selector into a corresponding internal selector object: {error}"
-                    );
-                    self.events.push(Event::warning("InvalidSelector", error.clone()));
-                    self.status.set(
-                        self.now,
-                        "ScalingActive",
-                        ConditionStatus::False,
-                        "InvalidSelector",
-                        error.clone(),
-                    );
-                    return Err(error);
-                }
-            }
-        }
-        let Some((_, selector)) = &self.state.selector else { return Ok(None) };
-        let pods = self.inputs.pods;
-        Ok(match pods.iter().position(|pod| !matches(selector, pod)) {
-            None => None,
-            Some(first) => {
-                let rest = pods[first..].iter().filter(|pod| matches(selector, pod));
-                Some(pods[..first].iter().chain(rest).collect())
-            }
-        })
-    }
-
-    /// Other HPAs that select one of the same pods.
-    fn check_rivals(&mut self, scale: &Scale, selected: Selected<'_>) -> Result<(), String> {
-        let hpa = self.inputs.hpa;
-        let rivals = self.inputs.others.iter().filter(|other| {
-            other.selector.as_ref().is_some_and(|selector| selected.iter().any(|pod| matches(selector, pod)))
-        });
-        let most = if self.profile.names_two_rivals() { 1 } else { usize::MAX };
-        let mut names: Vec<&str> = rivals.take(most).map(|rival| rival.name.as_str()).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        names.push(&hpa.name);
-        // Upstream's order is random.
-        names.sort_unstable();
-        let keys: Vec<_> = names.iter().map(|name| format!("{}/{name}", hpa.namespace)).collect();
-        let (selector, keys) = (&scale.selector, keys.join(" "));
-        let error = if self.profile.names_two_rivals() {
-            format!("pods by selector {selector} are controlled by more than one HPA (e.g. [{keys}])")
-        } else {
-            format!("pods by selector {selector} are controlled by multiple HPAs: [{keys}]")
-        };
-        self.events.push(Event::warning("AmbiguousSelector", error.clone()));
-        self.status.set(
-            self.now,
-            "ScalingActive",
-            ConditionStatus::False,
-            "AmbiguousSelector",
-            error.clone(),
-        );
-        Err(error)
-    }
-
     /// Windows and limits.
     fn normalize(&mut self, current: i32, wanted: i32) -> i32 {
         let (now, settings) = (self.now, &self.profile.settings);
@@ -409,140 +339,6 @@ impl<'a> Plan<'a> {
         self.status.set(now, "ScalingLimited", limited, limit.reason, limit.message);
         desired
     }
-
-    /// Ends the turn with what became of its writes: that of the scale (if [`Plan::rescale`] asked for one) and that
-    /// of the status (`None`: it succeeded, or was not needed).
-    pub fn settle(mut self, write: &ScaleWrite, status_error: Option<&str>) -> (Decision, State) {
-        let end = std::mem::replace(&mut self.end, End::NoScale { error: String::new() });
-        match end {
-            End::NoScale { error } => {
-                let (changed, status_error) = self.write_status(status_error);
-                self.finish(None, changed, status_error, Some(error))
-            }
-            End::NoProposal { error } => {
-                self.fill_status(None);
-                let (changed, status_error) = self.write_status(status_error);
-                let context = "failed to compute desired number of replicas based on listed metrics for";
-                let returned = format!("{context} {}: {error}", self.reference());
-                self.events.push(Event::warning("FailedComputeMetricsReplicas", error));
-                self.finish(None, changed, status_error, Some(returned))
-            }
-            End::Decided { rescale: None, error } => self.written(None, status_error, error),
-            End::Decided { rescale: Some(rescale), error } => match write {
-                ScaleWrite::Accepted { puts } => {
-                    let rescale = Rescale { puts: *puts, ..rescale };
-                    self.rescaled(&rescale);
-                    self.written(Some(rescale), status_error, error)
-                }
-                ScaleWrite::Refused { puts, error } => {
-                    let Rescale { to, reason, .. } = &rescale;
-                    let event = format!("New size: {to}; reason: {reason}; error: {error}");
-                    self.events.push(Event::warning("FailedRescale", event));
-                    let message =
-                        format!("the HPA controller was unable to update the target scale: {error}");
-                    self.status.set(
-                        self.now,
-                        "AbleToScale",
-                        ConditionStatus::False,
-                        "FailedUpdateScale",
-                        message,
-                    );
-                    self.fill_status(None);
-                    let (changed, status_error) = self.write_status(status_error);
-                    let returned = format!("failed to rescale {}: {error}", self.reference());
-                    let rescale = Rescale { puts: *puts, error: Some(error.clone()), ..rescale };
-                    self.finish(Some(rescale), changed, status_error, Some(returned))
-                }
-            },
-        }
-    }
-
-    fn rescaled(&mut self, rescale: &Rescale) {
-        let (now, current, to) = (self.now, self.derivation.current, rescale.to);
-        let message = format!("the HPA controller was able to update the target scale to {to}");
-        self.status.set(now, "AbleToScale", ConditionStatus::True, "SucceededRescale", message);
-        let message = format!("New size: {to}; reason: {}", rescale.reason);
-        self.events.push(Event { kind: EventKind::Normal, reason: "SuccessfulRescale", message });
-        let spec = &self.inputs.hpa.spec;
-        if let Some(behavior) = &spec.behavior {
-            let defaults = DefaultPolicies::default();
-            let up = Rules::up(behavior, &defaults);
-            let down = Rules::down(behavior, &defaults, &self.profile.settings);
-            let events = (&mut self.state.scale_ups, &mut self.state.scale_downs);
-            limits::store_rescale(now, (&up, &down), events, current, to);
-        }
-        if !self.profile.knows_scaled_to_zero() {
-            return;
-        }
-        if !self.profile.scale_to_zero() {
-            self.status.remove("ScaledToZero");
-        } else if current > 0 && to == 0 && spec.min() == 0 && spec.has_metric_without_pods() {
-            let message = "the HPA controller scaled the workload to zero";
-            self.status.set(now, "ScaledToZero", ConditionStatus::True, "ScaledToZero", message);
-        } else {
-            let message = "the HPA controller did not scale the workload to zero";
-            self.status.set(now, "ScaledToZero", ConditionStatus::False, "NotScaledToZero", message);
-        }
-    }
-
-    fn written(
-        mut self,
-        rescale: Option<Rescale>,
-        status_error: Option<&str>,
-        error: Option<String>,
-    ) -> (Decision, State) {
-        self.fill_status(Some(rescale.is_some()));
-        let (changed, status_error) = self.write_status(status_error);
-        let error = match &status_error {
-            Some(text) => Some(format!("failed to update status for {}: {text}", self.inputs.hpa.name)),
-            None => error,
-        };
-        self.finish(rescale, changed, status_error, error)
-    }
-
-    /// `decided`: whether it rescaled; `None` keeps the desired size of the last turn.
-    fn fill_status(&mut self, decided: Option<bool>) {
-        self.status.current_replicas = self.derivation.current;
-        if decided.is_some() {
-            self.status.desired_replicas = self.derivation.desired;
-        }
-        self.status.current_metrics = std::mem::take(&mut self.metrics);
-        self.status.observed_generation =
-            self.profile.observes_generation().then_some(self.inputs.hpa.generation);
-        if decided == Some(true) {
-            self.status.last_scale_time = Some(self.now);
-        }
-    }
-
-    /// Whether the status is written, and the error of that.
-    fn write_status(&mut self, error: Option<&str>) -> (bool, Option<String>) {
-        let changed = self.status != self.inputs.hpa.status;
-        let error = error.filter(|_| changed);
-        if let Some(error) = error {
-            self.events.push(Event::warning("FailedUpdateStatus", error));
-        }
-        (changed, error.map(str::to_owned))
-    }
-
-    fn finish(
-        self,
-        rescale: Option<Rescale>,
-        status_changed: bool,
-        status_error: Option<String>,
-        error: Option<String>,
-    ) -> (Decision, State) {
-        let decision = Decision {
-            rescale,
-            status: self.status,
-            status_changed,
-            status_error,
-            events: self.events,
-            metric_calls: self.metric_calls,
-            error,
-            derivation: self.derivation,
-        };
-        (decision, self.state)
-    }
 }
 
 const BELOW_MIN: &str = "Current number of replicas below Spec.MinReplicas";
@@ -554,10 +350,6 @@ const HELD_DOWN: (&str, &str) = (
     "ScaleUpStabilized",
     "recent recommendations were lower than current one, applying the lowest recent recommendation",
 );
-
-fn matches(selector: &Selector, pod: &Pod) -> bool {
-    selector.matches(|key| pod.labels.get(key).map(String::as_str))
-}
 
 /// The tolerances of an HPA: its own where the version honours them, else the controller's.
 fn tolerance(profile: &Profile, hpa: &crate::inputs::Hpa) -> Tolerance {
