@@ -26,6 +26,7 @@ mod single;
 mod spec;
 mod state;
 mod status;
+pub mod story;
 mod time;
 
 pub use columns::{Columns, columns, targets_cell};

@@ -3,3 +3,4 @@
 mod printed;
 mod properties;
 mod recorded;
+mod stories;

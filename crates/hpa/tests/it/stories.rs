@@ -1,0 +1,43 @@
+//! The project's own stories, and those of the page that describes their language.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use plimsoll_hpa::story::Story;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What is wrong with a story, each entry beginning with its place.
+fn complaints(name: &str, text: &str) -> Vec<String> {
+    match Story::read(text) {
+        Err(error) => vec![format!("{name}:{error}")],
+        Ok(story) if story.about.is_empty() => {
+            vec![format!("{name}:1:1: say in a comment what a person learns here")]
+        }
+        Ok(story) => story.check().iter().map(|failure| format!("{name}:{failure}")).collect(),
+    }
+}
+
+pub(crate) fn files(folder: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder).expect("the folder of the stories is there");
+    let mut stories: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "story"))
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).expect("a story is text"))
+        })
+        .collect();
+    stories.sort();
+    stories
+}
+
+#[test]
+fn every_story_ends_as_it_is_told() {
+    let stories = files(&root().join("testdata/stories"));
+    assert!(stories.len() >= 2, "only {} stories", stories.len());
+    let complaints: Vec<_> = stories.iter().flat_map(|(name, text)| complaints(name, text)).collect();
+    assert!(complaints.is_empty(), "{} expectations fail:\n\n{}", complaints.len(), complaints.join("\n\n"));
+}
