@@ -193,7 +193,11 @@ fn size(decision: &Decision, expected: &SizeResult) -> Result<(), String> {
     let current = derivation.current;
     let told = |verb: &str, reason: &str, to: i32| Err(format!("{verb} {current} to {to}: \"{reason}\""));
     match (&decision.rescale, expected) {
-        _ if derivation.route == Route::NoScale => Err("the scale could not be read".to_owned()),
+        (None, SizeResult::CannotDecide) if derivation.failure.is_some() => Ok(()),
+        (None, _) if derivation.route == Route::NoScale => {
+            Err("cannot decide: the scale could not be read".to_owned())
+        }
+        (None, _) if derivation.failure.is_some() => Err(format!("cannot decide, so stays at {current}")),
         (None, SizeResult::Stays { at }) if *at == current => Ok(()),
         (None, _) => Err(format!("stays at {current}")),
         (Some(rescale), expected) => {

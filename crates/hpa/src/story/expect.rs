@@ -44,11 +44,13 @@ pub enum SizeResult {
         /// Why, as the event tells it; `None`: whatever.
         reason: Option<String>,
     },
-    /// It stays, whether a decision was reached or not.
+    /// It stays, because that was decided, or because the target is paused at zero.
     Stays {
         /// `scale.spec.replicas`.
         at: i32,
     },
+    /// Nothing is decided: the scale, the selector or the metrics failed.
+    CannotDecide,
 }
 
 /// One thing that is expected of a turn.
@@ -221,7 +223,9 @@ fn what(words: &mut Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Ex
         }
         "cannot" => {
             words.expect("cannot")?;
-            words.expect("scale")?;
+            if words.choose("'scale' or 'decide'", &["scale", "decide"])? == 1 {
+                return Ok(Expectation::Size(SizeResult::CannotDecide));
+            }
             let (from, to, reason) = change(words)?;
             Expectation::Size(SizeResult::CannotScale { from, to, reason })
         }

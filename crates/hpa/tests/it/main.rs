@@ -4,3 +4,4 @@ mod printed;
 mod properties;
 mod recorded;
 mod stories;
+mod upstream;
