@@ -1,20 +1,25 @@
 //! Recorded turns of the real controller, as JSON lines: read, decided again and compared.
 //!
-//! Not the project's own scenarios. Every asserted field of a line is compared; what a recording cannot know or
-//! left to chance is listed in `turn` and [`sequence`].
+//! Not the project's own scenarios. Every asserted field of a line is compared, and one there that nobody knows is a
+//! difference; what a recording cannot know or left to chance is listed as [`Leniency`] and counted.
 //!
 //! **Invariant:** a line of a kind that is not known is a failure, never a pass.
 
+mod fields;
 pub mod generate;
 pub mod laws;
+mod leniency;
 mod part;
 mod read;
 pub mod sequence;
 pub mod shrink;
+mod supply;
 mod turn;
 mod write;
 
 use serde_json::Value;
+
+pub use self::leniency::Leniency;
 
 /// A line that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +30,10 @@ pub struct Checked {
     pub kind: String,
     /// How the decision differs from the recording; empty when it does not.
     pub differences: Vec<String>,
+    /// What was supplied or left out, each once.
+    pub leniencies: Vec<Leniency>,
+    /// Paths of fields that say nothing to this crate. A line with such a field is still compared.
+    pub unread: Vec<String>,
 }
 
 /// Why a line cannot be checked.
@@ -47,12 +56,17 @@ pub fn check_line(line: &str) -> Result<Checked, LineError> {
 pub fn check(case: &Value) -> Checked {
     let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
     let kind = text("kind");
+    let mut leniencies = Vec::new();
     let result = match kind.as_str() {
-        "reconcile" => turn::check(case),
+        "reconcile" => turn::check(case, &mut leniencies),
         "sequence" => sequence::check(case),
         _ => part::check(&kind, case),
     };
-    Checked { id: text("id"), kind, differences: result.unwrap_or_else(|error| vec![error]) }
+    leniencies.sort_unstable();
+    leniencies.dedup();
+    let unread = fields::unread(&kind, case);
+    let differences = result.unwrap_or_else(|error| vec![error]);
+    Checked { id: text("id"), kind, differences, leniencies, unread }
 }
 
 /// Adds the places where two values differ. Numbers are equal within a millionth.

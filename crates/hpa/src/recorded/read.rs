@@ -35,12 +35,21 @@ pub(super) fn time(value: &Value) -> Result<Time> {
     if value.is_null() { Ok(Time::ZERO) } else { millis(value).map(Time::millis) }
 }
 
+/// An integer, which may be written as `5.0`.
 pub(super) fn int(value: &Value) -> Result<i64> {
-    value.as_i64().ok_or_else(|| format!("{value} is no integer"))
+    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 9e15;
+    let integer = value.as_i64().or_else(|| value.as_f64().filter(whole).map(|number| number as i64));
+    integer.ok_or_else(|| format!("{value} is no integer of 64 bits"))
 }
 
 pub(super) fn int32(value: &Value) -> Result<i32> {
     int(value).and_then(|number| i32::try_from(number).map_err(|error| format!("{value}: {error}")))
+}
+
+/// A field that is there and not null, read; its name stands before what is wrong with it.
+pub(super) fn field<T>(of: &Value, name: &str, read: impl FnOnce(&Value) -> Result<T>) -> Result<Option<T>> {
+    let value = of.get(name).filter(|value| !value.is_null());
+    value.map(read).transpose().map_err(|error| format!("{name}: {error}"))
 }
 
 pub(super) fn list(value: &Value) -> &[Value] {
@@ -59,9 +68,7 @@ pub(super) fn settings(params: &Value, profile: &mut Profile) -> Result<()> {
         ("initialReadinessDelaySeconds", &mut settings.initial_readiness_delay),
     ];
     for (name, target) in spans {
-        if let Some(value) = params.get(name) {
-            *target = span(value)?;
-        }
+        *target = field(params, name, span)?.unwrap_or(*target);
     }
     let numbers = [
         ("tolerance", &mut settings.tolerance),
@@ -69,15 +76,28 @@ pub(super) fn settings(params: &Value, profile: &mut Profile) -> Result<()> {
         ("scaleUpLimitMinimum", &mut settings.scale_up_limit_minimum),
     ];
     for (name, target) in numbers {
-        if let Some(value) = params.get(name) {
-            *target = value.as_f64().ok_or_else(|| format!("{name}: {value} is no number"))?;
-        }
+        let number = |value: &Value| value.as_f64().ok_or_else(|| format!("{value} is no number"));
+        *target = field(params, name, number)?.unwrap_or(*target);
     }
     Ok(())
 }
 
 pub(super) fn spec(value: &Value) -> Result<HpaSpec> {
-    serde_json::from_value(value.clone()).map_err(|error| format!("hpa.spec: {error}"))
+    let mut value = value.clone();
+    without_nulls(&mut value);
+    serde_json::from_value(value).map_err(|error| format!("hpa.spec: {error}"))
+}
+
+/// Null is an absent field, as Kubernetes reads it.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        _ => {}
+    }
 }
 
 pub(super) fn status(value: &Value) -> Result<HpaStatus> {
@@ -85,9 +105,10 @@ pub(super) fn status(value: &Value) -> Result<HpaStatus> {
     if value.is_null() {
         return Ok(status);
     }
-    status.current_replicas = value.get("currentReplicas").map_or(Ok(0), int32)?;
-    status.desired_replicas = value.get("desiredReplicas").map_or(Ok(0), int32)?;
-    status.last_scale_time = value.get("lastScaleT").map(time).transpose()?;
+    status.current_replicas = field(value, "currentReplicas", int32)?.unwrap_or(0);
+    status.desired_replicas = field(value, "desiredReplicas", int32)?.unwrap_or(0);
+    status.observed_generation = field(value, "observedGeneration", int)?;
+    status.last_scale_time = field(value, "lastScaleT", time)?;
     for condition in list(&value["conditions"]) {
         let kind = text(&condition["type"]);
         status.conditions.push(Condition {
@@ -99,7 +120,7 @@ pub(super) fn status(value: &Value) -> Result<HpaStatus> {
             },
             reason: text(&condition["reason"]).into(),
             message: text(&condition["message"]).into(),
-            last_transition_time: condition.get("t").map(time).transpose()?,
+            last_transition_time: field(condition, "t", time)?,
         });
     }
     Ok(status)
@@ -107,7 +128,11 @@ pub(super) fn status(value: &Value) -> Result<HpaStatus> {
 
 fn requests(value: &Value) -> Result<Requests> {
     let entries = value.as_object().into_iter().flatten();
-    entries.map(|(name, milli)| Ok((name.clone(), int(milli)?))).collect::<Result<_>>().map(Requests)
+    let request = |(name, milli): (&String, &Value)| match int(milli) {
+        Ok(milli) => Ok((name.clone(), milli)),
+        Err(error) => Err(format!("request for {name}: {error}")),
+    };
+    entries.map(request).collect::<Result<_>>().map(Requests)
 }
 
 fn containers(value: &Value) -> Result<Vec<Container>> {
@@ -156,6 +181,7 @@ pub(super) fn pod(value: &Value, template: &Value, labels: &Labels) -> Result<Po
     pod.containers = key("containers").map_or(Ok(Vec::new()), containers)?;
     pod.init_containers = key("initContainers").map_or(Ok(Vec::new()), containers)?;
     pod.pod_requests = key("podLevelRequestsMilli").map_or(Ok(Requests::default()), requests)?;
+    pod.overhead = key("overheadMilli").map_or(Ok(Requests::default()), requests)?;
     Ok(pod)
 }
 
@@ -164,24 +190,24 @@ pub(super) fn answer(value: &Value, now: Time) -> Result<MetricAnswer> {
     if let Some(error) = value.get("error").and_then(Value::as_str) {
         return Ok(MetricAnswer::Failed(error.to_owned()));
     }
-    if let Some(values) = value.get("valuesMilli") {
-        return list(values).iter().map(int).collect::<Result<_>>().map(MetricAnswer::Values);
+    let integers = |value: &Value| list(value).iter().map(int).collect();
+    if let Some(values) = field(value, "valuesMilli", integers)? {
+        return Ok(MetricAnswer::Values(values));
     }
-    if let Some(milli) = value.get("valueMilli") {
-        return int(milli).map(MetricAnswer::Value);
+    if let Some(milli) = field(value, "valueMilli", int)? {
+        return Ok(MetricAnswer::Value(milli));
     }
     let default_time = value.get("t").map_or(Ok(now), time)?;
-    let default_window = value.get("windowSeconds").map_or(Ok(Span::seconds(60)), span)?;
+    let default_window = field(value, "windowSeconds", span)?.unwrap_or(Span::seconds(60));
+    let sample = |value: &Value| {
+        Ok(Sample {
+            milli: int(value.get("valueMilli").unwrap_or(value))?,
+            time: value.get("t").map_or(Ok(default_time), time)?,
+            window: field(value, "windowSeconds", span)?.unwrap_or(default_window),
+        })
+    };
     let entries = value["pods"].as_object().into_iter().flatten().map(|(pod, value)| {
-        let sample = if value.is_object() {
-            Sample {
-                milli: int(&value["valueMilli"])?,
-                time: value.get("t").map_or(Ok(default_time), time)?,
-                window: value.get("windowSeconds").map_or(Ok(default_window), span)?,
-            }
-        } else {
-            Sample { milli: int(value)?, time: default_time, window: default_window }
-        };
+        let sample = sample(value).map_err(|error: String| format!("sample of {pod}: {error}"))?;
         Ok((Arc::from(pod.as_str()), sample))
     });
     Ok(MetricAnswer::Pods(Samples::new(entries.collect::<Result<Vec<_>>>()?)))

@@ -13,12 +13,15 @@ use crate::inputs::{Hpa, Labels, PutError, ScaleError};
 use crate::profile::Profile;
 use crate::scenario::{Scenario, Step};
 use crate::state::State;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// Compares all turns of a sequence.
 pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     let mut differences = Vec::new();
     let ours = replay(case)?;
+    if ours.is_empty() {
+        return Err("the sequence has no steps".to_owned());
+    }
     for (at, (step, ours)) in read::list(&case["steps"]).iter().zip(ours).enumerate() {
         compare(&format!("step {at}"), &ours, &step["expected"], &mut differences);
         if !differences.is_empty() {
@@ -58,13 +61,14 @@ pub fn scenario(case: &Value) -> Result<Scenario, String> {
     };
     let (mut now, mut metrics) = (Time(0), &Value::Null);
     let mut steps = Vec::new();
-    for given in read::list(&case["steps"]) {
-        let step = step(case, given)?;
+    for (at, given) in read::list(&case["steps"]).iter().enumerate() {
+        let placed = |error: String| format!("step {at}: {error}");
+        let step = step(case, given).map_err(placed)?;
         now = now + step.advance;
         // Samples without a time are as old as the turn, also in a turn that does not mention them.
         metrics = given.get("metrics").unwrap_or(metrics);
-        let answers =
-            read::list(metrics).iter().map(|answer| read::answer(answer, now)).collect::<Result<_, _>>()?;
+        let answers = read::list(metrics).iter().map(|answer| read::answer(answer, now));
+        let answers = answers.collect::<Result<_, _>>().map_err(placed)?;
         steps.push(Step { metrics: Some(answers), ..step });
     }
     Ok(Scenario { profile, hpa, others: read::others(&case["otherHpas"])?, steps })
@@ -73,13 +77,13 @@ pub fn scenario(case: &Value) -> Result<Scenario, String> {
 /// A step without its metrics.
 fn step(case: &Value, given: &Value) -> Result<Step, String> {
     let scale = &given["scale"];
-    let number = |name: &str| scale.get(name).map(read::int32).transpose();
-    let edit = match given.get("hpa") {
+    let number = |name: &str| read::field(scale, name, read::int32);
+    let edit = match given.get("hpa").filter(|edit| !edit.is_null()) {
         Some(edit) => Some((read::int(&edit["generation"])?, read::spec(&edit["spec"])?)),
         None => None,
     };
     let labels = Labels::from([("app".to_owned(), "x".to_owned())]);
-    let pods = given.get("pods").map(|pods| {
+    let pods = given.get("pods").filter(|pods| !pods.is_null()).map(|pods| {
         read::list(pods).iter().map(|pod| read::pod(pod, &case["podTemplate"], &labels)).collect()
     });
     let puts = read::list(&scale["updateErrors"])
@@ -92,12 +96,12 @@ fn step(case: &Value, given: &Value) -> Result<Step, String> {
         _ => None,
     };
     Ok(Step {
-        advance: given.get("advanceSeconds").map_or(Ok(Span(0)), read::span)?,
+        advance: read::field(given, "advanceSeconds", read::span)?.unwrap_or_default(),
         restart: given["restart"] == true,
         edit,
         spec_replicas: number("specReplicas")?,
         status_replicas: number("statusReplicas")?,
-        selector: scale.get("selector").map(read::text),
+        selector: scale["selector"].as_str().map(str::to_owned),
         scale_error,
         puts,
         pods: pods.transpose()?,
