@@ -266,7 +266,7 @@ impl Samples {
     /// their values.
     ///
     /// # Errors
-    /// Up to 1.29 a pod whose metrics lack the container fails the whole answer; later it counts as missing.
+    /// Up to 1.32 a pod whose metrics lack the container fails the whole answer; later it counts as missing.
     pub fn of_container<'a>(
         profile: &Profile,
         namespace: &str,
@@ -279,7 +279,8 @@ impl Samples {
                 Some((_, sample)) => samples.push((Arc::clone(pod), *sample)),
                 None if profile.absent_container_metric_fails() => {
                     return Err(format!(
-                        "container {container} not present in metrics for pod {namespace}/{pod}"
+                        "failed to get container metrics: container {container} not present in metrics for pod \
+                         {namespace}/{pod}"
                     ));
                 }
                 None => {}

@@ -16,6 +16,8 @@ pub struct Gates {
     pub pod_level_resources: bool,
     /// `HPAGeneration`: `status.observedGeneration` is written. On from 1.37.
     pub generation: bool,
+    /// `HPAOptimizedSelectorStore`: the text on rival HPAs names two of them, not all. On from 1.37.
+    pub optimized_selector_store: bool,
 }
 
 /// The flags of kube-controller-manager that change a decision.
@@ -70,7 +72,7 @@ pub enum ProfileError {
     /// A gate that changes no decision.
     #[error(
         "'{0}' is no feature gate that changes a decision: use HPAConfigurableTolerance, HPAScaleToZero, \
-         PodLevelResources or HPAGeneration"
+         PodLevelResources, HPAGeneration or HPAOptimizedSelectorStore"
     )]
     Gate(String),
 }
@@ -108,6 +110,7 @@ impl Profile {
             scale_to_zero: minor >= 37,
             pod_level_resources: minor >= 34,
             generation: minor >= 37,
+            optimized_selector_store: minor >= 37,
         };
         Self { minor, gates, settings: Settings::default() }
     }
@@ -122,8 +125,9 @@ impl Profile {
             "HPAScaleToZero" => &mut self.gates.scale_to_zero,
             "PodLevelResources" => &mut self.gates.pod_level_resources,
             "HPAGeneration" => &mut self.gates.generation,
-            // Changes only which of several rival HPAs an error text names.
-            "HPAOptimizedSelectorStore" | "StaleControllerConsistencyHPA" => return Ok(()),
+            "HPAOptimizedSelectorStore" => &mut self.gates.optimized_selector_store,
+            // Says only whether a turn takes place.
+            "StaleControllerConsistencyHPA" => return Ok(()),
             _ => return Err(ProfileError::Gate(name.to_owned())),
         };
         *gate = enabled;
@@ -177,9 +181,15 @@ impl Profile {
         self.minor >= 35
     }
 
-    /// Up to 1.29 the metrics client failed when a pod's metrics lacked the named container.
+    /// Up to 1.32 the metrics client failed when a pod's metrics lacked the named container
+    /// (`getContainerMetrics`, `metrics/client.go`).
     pub fn absent_container_metric_fails(&self) -> bool {
-        self.minor <= 29
+        self.minor <= 32
+    }
+
+    /// Up to 1.32 the status of an Object metric with an average value did not say which object.
+    pub fn omits_object_of_averages(&self) -> bool {
+        self.minor <= 32
     }
 
     /// From 1.34 external average values saturate instead of overflowing.
@@ -197,8 +207,13 @@ impl Profile {
         self.minor >= 35
     }
 
-    /// From 1.37 the text on rival HPAs names two of them.
+    /// Whether the text on rival HPAs names two of them, and not all.
     pub fn names_two_rivals(&self) -> bool {
+        self.minor >= 37 && self.gates.optimized_selector_store
+    }
+
+    /// From 1.37 the text on rival HPAs speaks of more than one, before of multiple HPAs.
+    pub fn speaks_of_more_than_one_rival(&self) -> bool {
         self.minor >= 37
     }
 

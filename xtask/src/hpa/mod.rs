@@ -51,7 +51,7 @@ pub fn cases(options: &Cases) -> Result<ExitCode> {
         file(path, options.show as u64, &mut tally)?;
     }
     for (leniency, lines) in &tally.leniencies {
-        println!("{lines} lines: {leniency}");
+        println!("{lines} {}: {leniency}", if *lines == 1 { "line" } else { "lines" });
     }
     if tally.unread > 0 {
         println!("{} lines have fields that are not read; they were compared all the same", tally.unread);

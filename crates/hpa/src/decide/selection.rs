@@ -95,7 +95,7 @@ impl<'a> Plan<'a> {
         names.sort_unstable();
         let keys: Vec<_> = names.iter().map(|name| format!("{}/{name}", hpa.namespace)).collect();
         let (selector, keys) = (&scale.selector, keys.join(" "));
-        let error = if self.profile.names_two_rivals() {
+        let error = if self.profile.speaks_of_more_than_one_rival() {
             format!("pods by selector {selector} are controlled by more than one HPA (e.g. [{keys}])")
         } else {
             format!("pods by selector {selector} are controlled by multiple HPAs: [{keys}]")

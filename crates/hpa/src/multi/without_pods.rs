@@ -10,7 +10,7 @@ use super::{Failure, NO_ANSWER, Success, Turn, absent, average_of, check_selecto
 use crate::inputs::MetricAnswer;
 use crate::per_pod::Computed;
 use crate::single;
-use crate::spec::MetricSpec;
+use crate::spec::{CrossVersionObjectReference, MetricSpec};
 use crate::status::{Amount, CurrentValue, MetricStatus, StatusSource};
 
 impl Turn<'_> {
@@ -44,10 +44,10 @@ impl Turn<'_> {
                 format!("unable to get metric {name}: {kind} on {namespace} {object}/{error}")
             })
         };
-        let status = |current| MetricStatus {
+        let status = |described_object: &Arc<CrossVersionObjectReference>, current| MetricStatus {
             source: StatusSource::Object {
                 metric: source.metric.clone(),
-                described_object: Arc::clone(&source.described_object),
+                described_object: Arc::clone(described_object),
             },
             current,
         };
@@ -59,7 +59,7 @@ impl Turn<'_> {
                 let current =
                     CurrentValue { value: Some(Amount { milli, binary: false }), ..CurrentValue::default() };
                 let name = format!("{} metric {name}", source.described_object.kind);
-                Ok(Success { computed, name, status: status(current) })
+                Ok(Success { computed, name, status: status(&source.described_object, current) })
             }
             ("AverageValue", _, Some(target)) => {
                 let milli = value(calls)
@@ -72,7 +72,12 @@ impl Turn<'_> {
                     ..CurrentValue::default()
                 };
                 let name = format!("external metric {name}({})", source.metric.selector_text());
-                Ok(Success { computed, name, status: status(current) })
+                let object = if self.profile.omits_object_of_averages() {
+                    Arc::default()
+                } else {
+                    Arc::clone(&source.described_object)
+                };
+                Ok(Success { computed, name, status: status(&object, current) })
             }
             _ => Err(fail(
                 "invalid object metric source: neither a value target nor an average value target was set"

@@ -144,7 +144,7 @@ fn calculate(profile: &Profile, case: &Value) -> Result<Value> {
     })
 }
 
-/// What a metrics client up to 1.29 makes of the pods' metrics: the recording has what newer ones keep of them.
+/// What a metrics client up to 1.32 makes of the pods' metrics: the recording has what newer ones keep of them.
 fn old_client(profile: &Profile, container: &str, pods: &[Pod], answer: MetricAnswer) -> MetricAnswer {
     let MetricAnswer::Pods(samples) = &answer else { return answer };
     let of_pods: Vec<_> = pods

@@ -244,7 +244,8 @@ impl Masks {
 /// A text on a pod without a request, or without the container, for any pod.
 fn without_pod_name(text: &str) -> Option<String> {
     let (before, after) = text.split_once(" of Pod ").or_else(|| text.split_once(" in Pod "))?;
-    let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.')).unwrap_or(after.len());
+    let end =
+        after.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.')).unwrap_or(after.len());
     Some(format!("{before} of Pod <any>{}", &after[end..]))
 }
 

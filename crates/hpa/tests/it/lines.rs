@@ -88,7 +88,7 @@ fn a_masked_name_of_a_pod_leaves_the_rest_of_the_text_compared() {
     assert_eq!(checked.differences, [""; 0]);
     assert_eq!(checked.leniencies, [Leniency::PodName, Leniency::Labels]);
     let other = check(&line(text("missing request for memory in container app of Pod ", "web-b")));
-    assert_eq!(other.differences.len(), 1);
+    assert_eq!(other.differences.len(), 2);
 }
 
 #[test]
