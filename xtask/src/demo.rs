@@ -13,7 +13,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use plimsoll_testkit::{
-    adapter::{Adapter, SERVED, ServedVersion},
+    adapter::Adapter,
+    apiservice::{SERVED, ServedVersion},
     cluster::{Cluster, Programs, Settings, manifest, workspace},
     controlplane::Autoscaling,
     part, prometheus,

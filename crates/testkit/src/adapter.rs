@@ -5,48 +5,19 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
 
 use crate::{
+    apiservice::{ServedVersion, register},
     cluster::{Cluster, manifest},
     part::Part,
     prometheus,
     wait::eventually,
 };
 
-/// How soon a registered API must be available.
+/// How soon it must listen.
 const START: Duration = Duration::from_secs(60);
-
-/// An API group and version that the adapter serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServedVersion {
-    /// Such as `custom.metrics.k8s.io`.
-    pub group: &'static str,
-    /// Such as `v1beta1`.
-    pub version: &'static str,
-}
-
-impl ServedVersion {
-    /// The name of its APIService.
-    pub fn name(&self) -> String {
-        format!("{}.{}", self.version, self.group)
-    }
-
-    /// The path below which it answers.
-    pub fn path(&self) -> String {
-        format!("/apis/{}/{}", self.group, self.version)
-    }
-}
-
-/// Everything the adapter can serve.
-pub const SERVED: [ServedVersion; 4] = [
-    ServedVersion { group: "custom.metrics.k8s.io", version: "v1beta1" },
-    ServedVersion { group: "custom.metrics.k8s.io", version: "v1beta2" },
-    ServedVersion { group: "external.metrics.k8s.io", version: "v1beta1" },
-    ServedVersion { group: "metrics.k8s.io", version: "v1beta1" },
-];
 
 /// A running adapter.
 #[derive(Debug)]
@@ -94,17 +65,7 @@ impl Adapter {
             Ok(TcpStream::connect("10.244.0.1:443").await?)
         })
         .await?;
-        for version in served {
-            kubectl.apply(&registration(version)).await?;
-        }
-        eventually("all APIServices of the adapter are Available", START, async || {
-            part.alive()?;
-            for version in served {
-                available(cluster, version).await?;
-            }
-            Ok(())
-        })
-        .await?;
+        register(&cluster.client(), kubectl, served, async || part.alive()).await?;
         Ok(Self { part })
     }
 
@@ -123,41 +84,4 @@ impl Adapter {
     pub async fn terminate(self) -> Result<()> {
         self.part.terminate().await
     }
-}
-
-/// Fails unless the APIService says `Available=True`.
-///
-/// # Errors
-/// With the condition's reason and message.
-pub async fn available(cluster: &Cluster, version: &ServedVersion) -> Result<()> {
-    let path = format!("/apis/apiregistration.k8s.io/v1/apiservices/{}", version.name());
-    let service: serde_json::Value = cluster.get_raw(&path).await?;
-    let condition = service["status"]["conditions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|condition| condition["type"] == "Available");
-    match condition {
-        Some(condition) if condition["status"] == "True" => Ok(()),
-        Some(condition) => bail!("{}: {} {}", version.name(), condition["reason"], condition["message"]),
-        None => bail!("{} has no condition yet", version.name()),
-    }
-}
-
-/// The chart verifies no certificate either, unless it is given one.
-fn registration(version: &ServedVersion) -> String {
-    json!({
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": { "name": version.name() },
-        "spec": {
-            "group": version.group,
-            "version": version.version,
-            "groupPriorityMinimum": 100,
-            "versionPriority": 100,
-            "insecureSkipTLSVerify": true,
-            "service": { "namespace": "monitoring", "name": "prometheus-adapter", "port": 443 },
-        },
-    })
-    .to_string()
 }

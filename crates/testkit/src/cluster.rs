@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app,
-    controlplane::{Autoscaling, ControlPlane},
+    controlplane::{self, Autoscaling, ControlPlane},
     kubectl::Kubectl,
     node::{self, Node},
     prometheus::Prometheus,
@@ -85,8 +85,11 @@ impl Cluster {
     /// # Errors
     /// When a part does not start.
     pub async fn start(sandbox: Sandbox, programs: &Programs, settings: &Settings) -> Result<Self> {
-        let control_plane =
-            ControlPlane::start(&sandbox, &programs.controlplane, &settings.autoscaling).await?;
+        let control_plane = controlplane::Settings {
+            autoscaling: settings.autoscaling.clone(),
+            ..controlplane::Settings::default()
+        };
+        let control_plane = ControlPlane::start(&sandbox, &programs.controlplane, &control_plane).await?;
         let prometheus = Prometheus::start(&sandbox, &programs.prometheus, settings.scrape_interval).await?;
         let this = std::env::current_exe().context("cannot find this program's file")?;
         let node = node::Settings {

@@ -23,6 +23,7 @@ use k8s_openapi::api::{
 use kube::{Api, Client, Config, api::PostParams, config::Kubeconfig};
 
 use crate::{
+    audit,
     certificates::Files,
     kubeconfig::{self, Credential},
     part::Part,
@@ -36,9 +37,17 @@ const ETCD: &str = "http://127.0.0.1:2379";
 const ETCD_PEERS: &str = "http://127.0.0.1:2380";
 const START: Duration = Duration::from_secs(90);
 
+/// The controller of horizontal pod autoscalers.
+pub const AUTOSCALER: &str = "horizontal-pod-autoscaler-controller";
 /// The controllers that the walkthroughs need.
-const CONTROLLERS: &str = "deployment-controller,replicaset-controller,horizontal-pod-autoscaler-controller,\
-    endpointslice-controller,namespace-controller,garbage-collector-controller";
+pub const WALKTHROUGHS: &[&str] = &[
+    "deployment-controller",
+    "replicaset-controller",
+    AUTOSCALER,
+    "endpointslice-controller",
+    "namespace-controller",
+    "garbage-collector-controller",
+];
 
 /// How the horizontal pod autoscaler of this control plane is set.
 #[derive(Debug, Clone)]
@@ -47,11 +56,37 @@ pub struct Autoscaling {
     pub sync_period: Duration,
     /// How long a lower proposal must last before it is followed (upstream's default is 300 s).
     pub downscale_stabilization: Duration,
+    /// How long after its start a pod's CPU is looked at with care (upstream's default is 300 s).
+    pub cpu_initialization: Duration,
+    /// How soon after its start a pod that is not ready counts as never having been (upstream's default is 30 s).
+    pub initial_readiness_delay: Duration,
 }
 
 impl Default for Autoscaling {
     fn default() -> Self {
-        Self { sync_period: Duration::from_secs(1), downscale_stabilization: Duration::from_secs(300) }
+        Self {
+            sync_period: Duration::from_secs(1),
+            downscale_stabilization: Duration::from_secs(300),
+            cpu_initialization: Duration::from_secs(300),
+            initial_readiness_delay: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a control plane is set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The horizontal pod autoscaler's periods.
+    pub autoscaling: Autoscaling,
+    /// The controllers that run.
+    pub controllers: &'static [&'static str],
+    /// A user whose every request is written to [`ControlPlane::audit_log`].
+    pub audited: Option<&'static str>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { autoscaling: Autoscaling::default(), controllers: WALKTHROUGHS, audited: None }
     }
 }
 
@@ -71,7 +106,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// When a part does not start; the message ends with its log.
-    pub async fn start(sandbox: &Sandbox, binary: &Path, autoscaling: &Autoscaling) -> Result<Self> {
+    pub async fn start(sandbox: &Sandbox, binary: &Path, settings: &Settings) -> Result<Self> {
         let folder = sandbox.subfolder("controlplane")?;
         let logs = sandbox.logs();
         let files = Files::generate(
@@ -86,7 +121,11 @@ impl ControlPlane {
             &Credential::Certificate(&files.administrator),
         )?;
         let etcd = Part::start("etcd", etcd(binary, &folder), &logs)?;
-        let mut server = Part::start("kube-apiserver", server(binary, &folder, &files), &logs)?;
+        let mut server = server(binary, &folder, &files);
+        if let Some(user) = settings.audited {
+            server.args(audit::flags(&folder, user)?);
+        }
+        let mut server = Part::start("kube-apiserver", server, &logs)?;
         let client = connect(&administrator).await?;
         eventually("kube-apiserver is ready", START, async || {
             server.alive()?;
@@ -98,7 +137,7 @@ impl ControlPlane {
         .await?;
         let identity = folder.join("controllers.kubeconfig");
         kubeconfig::write(&identity, SERVER, &files.authority, &Credential::Certificate(&files.controllers))?;
-        let controllers = controllers(binary, &identity, &files, autoscaling);
+        let controllers = controllers(binary, &identity, &files, settings);
         let controllers = Part::start("kube-controller-manager", controllers, &logs)?;
         Ok(Self { controllers, server, etcd, files, folder, client })
     }
@@ -111,6 +150,11 @@ impl ControlPlane {
     /// The kubeconfig of the administrator.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join("administrator.kubeconfig")
+    }
+
+    /// Where requests of the audited user are written, for [`audit::Log`].
+    pub fn audit_log(&self) -> PathBuf {
+        audit::path(&self.folder)
     }
 
     /// Fails when a part has ended.
@@ -191,21 +235,27 @@ fn server(binary: &Path, folder: &Path, files: &Files) -> Command {
     command
 }
 
-fn controllers(binary: &Path, identity: &Path, files: &Files, autoscaling: &Autoscaling) -> Command {
+fn controllers(binary: &Path, identity: &Path, files: &Files, settings: &Settings) -> Command {
+    let Autoscaling { sync_period, downscale_stabilization, cpu_initialization, initial_readiness_delay } =
+        settings.autoscaling;
+    let autoscaler = [
+        ("sync-period", sync_period),
+        ("downscale-stabilization", downscale_stabilization),
+        ("cpu-initialization-period", cpu_initialization),
+        ("initial-readiness-delay", initial_readiness_delay),
+    ];
     let mut command = Command::new(binary);
     command.arg("kube-controller-manager").args([
         format!("--kubeconfig={}", identity.display()),
-        format!("--controllers={CONTROLLERS}"),
-        format!("--horizontal-pod-autoscaler-sync-period={}ms", autoscaling.sync_period.as_millis()),
-        format!(
-            "--horizontal-pod-autoscaler-downscale-stabilization={}ms",
-            autoscaling.downscale_stabilization.as_millis()
-        ),
+        format!("--controllers={}", settings.controllers.join(",")),
         format!("--service-account-private-key-file={}", files.path("service-accounts.key")),
         "--use-service-account-credentials=true".to_owned(),
         "--leader-elect=false".to_owned(),
         "--secure-port=0".to_owned(),
         "--v=2".to_owned(),
     ]);
+    command.args(
+        autoscaler.map(|(flag, span)| format!("--horizontal-pod-autoscaler-{flag}={}ms", span.as_millis())),
+    );
     command
 }

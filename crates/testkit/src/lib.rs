@@ -10,16 +10,20 @@
 //! **Invariant:** nothing started here outlives the program that started it, however that program ends.
 
 pub mod adapter;
+pub mod apiservice;
 pub mod app;
+pub mod audit;
 pub mod certificates;
 pub mod cluster;
 pub mod controlplane;
 pub mod fakes;
+pub mod harness;
 pub mod kubeconfig;
 pub mod kubectl;
 pub mod node;
 pub mod part;
 pub mod prometheus;
+pub mod rest;
 pub mod sandbox;
 pub mod targets;
 pub mod wait;

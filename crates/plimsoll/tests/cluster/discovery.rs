@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use plimsoll_testkit::{
-    adapter::{SERVED, available},
+    apiservice::{SERVED, available},
     kubectl::Kubectl,
     wait::eventually,
 };
@@ -15,7 +15,10 @@ use crate::space::{STEP, Space, WALKTHROUGH};
 pub async fn every_served_version_is_available(space: &Space) -> Result<()> {
     let cluster = &space.world.cluster;
     for version in SERVED {
-        eventually("the APIService is Available", STEP, async || available(cluster, &version).await).await?;
+        eventually("the APIService is Available", STEP, async || {
+            available(&cluster.client(), &version).await
+        })
+        .await?;
         let list: Value = cluster.get_raw(&version.path()).await?;
         ensure!(
             list["kind"] == "APIResourceList" && list["resources"].is_array(),

@@ -1,13 +1,12 @@
 //! End to end: real Prometheus, `plimsoll serve` behind real APIServices, and the released HPA
 //! controller changing the replicas of real Deployments whose pods are processes.
 //!
-//! The program enters a namespace of its own ([`sandbox`]) and starts one cluster that all tests
+//! The program enters a namespace of its own ([`plimsoll_testkit::sandbox`]) and starts one cluster that all tests
 //! share, each in a Kubernetes namespace. A machine that lacks the parts or the right to make
 //! namespaces skips the tests, with the reason.
 //!
 //! **Invariant:** no test decides or fakes a step between the application's counter and
 //! `spec.replicas`.
-#![expect(clippy::print_stderr, reason = "a test program talks to a person")]
 
 mod discovery;
 mod outages;
@@ -21,12 +20,8 @@ mod world;
 
 use std::{process::ExitCode, sync::Arc};
 
-use libtest_mimic::{Arguments, Completion, Trial};
-use plimsoll_testkit::{
-    app,
-    cluster::{Programs, workspace},
-    sandbox::{self, Sandbox},
-};
+use libtest_mimic::Trial;
+use plimsoll_testkit::{app, harness};
 
 use self::world::{Company, Suite};
 
@@ -37,36 +32,7 @@ fn main() -> ExitCode {
     if let Some(code) = app::run_if_asked() {
         return code;
     }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    match enter(&arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn enter(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if let Some(sandbox) = Sandbox::current()? {
-        let suite = Arc::new(Suite::new(sandbox)?);
-        return Ok(libtest_mimic::run(arguments, trials(&suite)).exit_code());
-    }
-    // Listing starts nothing, and the names must not depend on the machine.
-    let missing = sandbox::available().and_then(|()| Programs::find().map(drop)).err();
-    if arguments.list || missing.is_some() {
-        let reason = missing.map(|error| format!("{error:#}")).unwrap_or_default();
-        if !arguments.list {
-            eprintln!("the end-to-end tests are skipped: {reason}");
-        }
-        let skipped = names().into_iter().map(|name| {
-            let reason = reason.clone();
-            Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
-        });
-        return Ok(libtest_mimic::run(arguments, skipped.collect()).exit_code());
-    }
-    Ok(sandbox::relaunch(&workspace().join("e2e/run"))?.code())
+    harness::run(&names(), AT_ONCE, |sandbox, programs| Ok(trials(&Arc::new(Suite::new(sandbox, programs)?))))
 }
 
 /// Declares the tests once: their names for a listing, and what they run.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use plimsoll_testkit::{
-    adapter::{SERVED, available},
+    apiservice::{SERVED, available},
     wait::{eventually, throughout},
 };
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub async fn a_namespace_can_be_deleted_while_prometheus_is_down(space: &Space) 
         }
         throughout("all APIServices stay Available", RECHECK, async || {
             for version in &SERVED {
-                available(cluster, version).await?;
+                available(&cluster.client(), version).await?;
             }
             Ok(())
         })

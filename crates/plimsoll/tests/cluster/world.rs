@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use libtest_mimic::{Failed, Trial};
 use plimsoll_testkit::{
-    adapter::{Adapter, SERVED},
+    adapter::Adapter,
+    apiservice::SERVED,
     cluster::{Cluster, Programs, Settings},
     controlplane::Autoscaling,
     part,
@@ -53,6 +54,7 @@ pub struct World {
 pub struct Suite {
     runtime: Runtime,
     sandbox: Sandbox,
+    programs: Programs,
     world: OnceCell<Arc<World>>,
     company: RwLock<()>,
     spaces: AtomicUsize,
@@ -63,10 +65,11 @@ impl Suite {
     ///
     /// # Errors
     /// When there can be no threads.
-    pub fn new(sandbox: Sandbox) -> Result<Self> {
+    pub fn new(sandbox: Sandbox, programs: Programs) -> Result<Self> {
         Ok(Self {
             runtime: Builder::new_multi_thread().enable_all().build()?,
             sandbox,
+            programs,
             world: OnceCell::new(),
             company: RwLock::new(()),
             spaces: AtomicUsize::new(1),
@@ -107,7 +110,7 @@ impl Suite {
     }
 
     async fn space(&self) -> Result<Space> {
-        let world = self.world.get_or_try_init(|| World::start(self.sandbox.clone())).await;
+        let world = self.world.get_or_try_init(|| World::start(self.sandbox.clone(), &self.programs)).await;
         let world = Arc::clone(world.context("the cluster does not start")?);
         let number = self.spaces.fetch_add(1, Ordering::Relaxed);
         Space::create(world, format!("test-{number}")).await
@@ -115,10 +118,10 @@ impl Suite {
 }
 
 impl World {
-    async fn start(sandbox: Sandbox) -> Result<Arc<Self>> {
+    async fn start(sandbox: Sandbox, programs: &Programs) -> Result<Arc<Self>> {
         let autoscaling = Autoscaling { sync_period: Duration::from_secs(1), ..Autoscaling::default() };
         let settings = Settings { autoscaling, scrape_interval: Duration::from_secs(1) };
-        let cluster = Cluster::start(sandbox, &Programs::find()?, &settings).await?;
+        let cluster = Cluster::start(sandbox, programs, &settings).await?;
         let adapter =
             Adapter::install(&cluster, Path::new(PLIMSOLL), include_str!("config.yaml"), &SERVED).await?;
         Ok(Arc::new(Self { cluster, _adapter: adapter }))

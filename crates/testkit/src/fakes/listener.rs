@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** nothing about a request is judged here.
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, Request, Response};
@@ -14,7 +14,18 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificates::Identity;
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -89,19 +100,56 @@ where
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let answer = answer.clone();
-            tokio::spawn(async move {
-                let service = service_fn(|request: Request<Incoming>| {
-                    let answer = answer.clone();
-                    async move { respond(answer(read(request).await?).await).await }
-                });
-                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                // A connection that breaks is its client's matter.
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
+            tokio::spawn(connection(stream, answer.clone()));
         }
     });
     Ok(address)
+}
+
+/// Serves `answer` with TLS on `address`, for clients that verify no certificate.
+pub(super) async fn serve_tls<F>(
+    address: SocketAddr,
+    identity: &Identity,
+    answer: impl Fn(Asked) -> F + Clone + Send + Sync + 'static,
+) -> Result<()>
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?,
+        )?;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    connection(stream, answer).await;
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+async fn connection<F>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answer: impl Fn(Asked) -> F + Clone + Send + Sync + 'static,
+) where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = answer.clone();
+        async move { respond(answer(read(request).await?).await).await }
+    });
+    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    // A connection that breaks is its client's matter.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn read(request: Request<Incoming>) -> io::Result<Asked> {

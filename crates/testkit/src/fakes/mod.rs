@@ -7,6 +7,7 @@
 pub mod caller;
 pub mod kubernetes;
 mod listener;
+pub mod metrics;
 pub mod prometheus;
 
 pub use listener::{Asked, Reply};
