@@ -21,7 +21,7 @@ use crate::status::Condition;
 use crate::time::{Span, Time};
 
 /// First words before the first turn.
-const BEFORE: [&str; 13] = [
+pub(super) const BEFORE: [&str; 13] = [
     "kubernetes",
     "gate",
     "flag",

@@ -283,7 +283,8 @@ fn what(words: &mut Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Ex
     Ok(what)
 }
 
-const KNOWN: [&str; 12] = [
+/// First words of expectations that are not about a metric.
+pub(super) const KNOWN: [&str; 13] = [
     "scales",
     "cannot",
     "stays",
@@ -294,6 +295,7 @@ const KNOWN: [&str; 12] = [
     "desired",
     "current",
     "observed",
+    "metric",
     "writes",
     "error",
 ];

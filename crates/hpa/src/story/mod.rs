@@ -119,6 +119,13 @@ impl Story {
         turns::read(text)
     }
 
+    /// What a line may begin with, unless it begins with a metric.
+    pub fn first_words() -> Vec<String> {
+        let arrows = expect::KNOWN.iter().map(|word| format!("-> {word}"));
+        let words = before::BEFORE.iter().chain(&turns::DURING).map(|word| (*word).to_owned());
+        words.chain(arrows).collect()
+    }
+
     /// Plays it and says which expectations do not hold, in the order of the turns; empty when all do.
     pub fn check(&self) -> Vec<Failure> {
         self.scenario

@@ -19,7 +19,7 @@ use crate::scenario::{Scenario, Step};
 use crate::time::{Span, Time};
 
 /// First words of a turn.
-const DURING: [&str; 12] =
+pub(super) const DURING: [&str; 12] =
     ["the", "hpa", "template", "pods", "pod", "no", "somebody", "status", "selector", "scale", "kind", "->"];
 /// Most answers to writes of the scale that one turn is told; the controller writes at most five times.
 const MOST_PUTS: usize = 16;

@@ -245,12 +245,7 @@ pub(super) fn integer(word: Word<'_>, due: &str, least: i64, most: i64) -> Read<
 }
 
 pub(super) fn quantity(word: Word<'_>, due: &str) -> Read<Quantity> {
-    Quantity::parse(word.text).or_else(|refused| {
-        error(
-            word.place,
-            format!("{due} such as 10, 1500m or 64Mi is due here, not '{}': {refused}", word.text),
-        )
-    })
+    Quantity::parse(word.text).or_else(|refused| error(word.place, format!("{due} is due here: {refused}")))
 }
 
 pub(super) fn duration(word: Word<'_>, due: &str) -> Read<Span> {

@@ -5,4 +5,6 @@ mod printed;
 mod properties;
 mod recorded;
 mod stories;
+mod story_errors;
+mod story_properties;
 mod upstream;
