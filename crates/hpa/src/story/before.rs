@@ -125,23 +125,26 @@ impl Teller {
             "--horizontal-pod-autoscaler-initial-readiness-delay",
         ];
         let (name, value) = word.text.split_once('=').unwrap_or((word.text, ""));
+        let Some(flag) = NAMES.iter().position(|known| *known == name) else {
+            return error(word.place, unknown(name, "a flag that changes a decision", &NAMES));
+        };
+        if value.is_empty() {
+            return error(word.place, format!("this flag needs a value: write {name}=VALUE"));
+        }
         let column = word.place.column + name.chars().count() as u32 + 1;
         let value = Word { text: value, place: Place { column, ..word.place } };
         let settings = &mut self.profile.settings;
-        match NAMES.iter().position(|known| *known == name) {
-            Some(0) => match value.text.parse::<f64>() {
+        match flag {
+            0 => match value.text.parse::<f64>() {
                 Ok(tolerance) if tolerance >= 0.0 && tolerance.is_finite() => settings.tolerance = tolerance,
                 _ => {
-                    return error(
-                        value.place,
-                        format!("a tolerance such as 0.1 is due here, not '{}'", value.text),
-                    );
+                    let text = format!("a tolerance such as 0.1 is due here, not '{}'", value.text);
+                    return error(value.place, text);
                 }
             },
-            Some(1) => settings.downscale_stabilization = words::duration(value, "a duration")?,
-            Some(2) => settings.cpu_initialization = words::duration(value, "a duration")?,
-            Some(3) => settings.initial_readiness_delay = words::duration(value, "a duration")?,
-            _ => return error(word.place, unknown(name, "a flag that changes a decision", &NAMES)),
+            1 => settings.downscale_stabilization = words::duration(value, "a duration")?,
+            2 => settings.cpu_initialization = words::duration(value, "a duration")?,
+            _ => settings.initial_readiness_delay = words::duration(value, "a duration")?,
         }
         Ok(name)
     }

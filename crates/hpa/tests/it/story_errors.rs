@@ -93,6 +93,10 @@ fn what_is_wrong_before_the_first_turn_is_said_with_its_place() {
              --horizontal-pod-autoscaler-tolerance?",
         ),
         (
+            "flag --horizontal-pod-autoscaler-tolerance",
+            "6:6: this flag needs a value: write --horizontal-pod-autoscaler-tolerance=VALUE",
+        ),
+        (
             "flag --horizontal-pod-autoscaler-downscale-stabilization=5",
             "6:58: a duration is due here, not '5': write 15s or 1m30s",
         ),
