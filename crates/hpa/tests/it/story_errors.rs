@@ -82,11 +82,7 @@ fn what_is_wrong_before_the_first_turn_is_said_with_its_place() {
         ("pods: 2 ready", "6:1: the list of pods is told twice, first on line 5"),
         ("replicas three", "6:10: a number of replicas is due here, not 'three'"),
         ("relicas 3", "6:1: 'relicas' begins no line here: did you mean replicas?"),
-        (
-            "gate HPAScaleToZeros on",
-            "6:6: 'HPAScaleToZeros' is no feature gate that changes a decision: use HPAConfigurableTolerance, \
-             HPAScaleToZero, PodLevelResources or HPAGeneration",
-        ),
+        ("gate HPAScaleToZero maybe", "6:21: on or off is due here, not 'maybe': write on or off"),
         (
             "flag --horizontal-pod-autoscaler-tolerence=0.1",
             "6:6: a flag that changes a decision is due here, not '--horizontal-pod-autoscaler-tolerence': did you mean \
@@ -193,6 +189,15 @@ fn what_is_wrong_in_a_turn_is_said_with_its_place() {
     for (turn, expected) in cases {
         assert_eq!(refused(&format!("{BEGIN}{turn}\n")), expected, "{turn}");
     }
+}
+
+#[test]
+fn a_gate_that_changes_nothing_is_refused_in_the_words_of_the_profile() {
+    let error = refused(&format!("{BEGIN}gate HPAScaleToZeros on\n"));
+    assert!(
+        error.starts_with("6:6: 'HPAScaleToZeros' is no feature gate that changes a decision: use"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -35,6 +35,11 @@ fn profile(profile: &Profile) -> (Value, Value) {
     let gates = [
         ("HPAScaleToZero", profile.gates.scale_to_zero, defaults.gates.scale_to_zero),
         ("HPAGeneration", profile.gates.generation, defaults.gates.generation),
+        (
+            "HPAOptimizedSelectorStore",
+            profile.gates.optimized_selector_store,
+            defaults.gates.optimized_selector_store,
+        ),
         ("PodLevelResources", profile.gates.pod_level_resources, defaults.gates.pod_level_resources),
     ];
     let gates: Map<_, _> = gates
