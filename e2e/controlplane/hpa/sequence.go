@@ -180,7 +180,12 @@ func pod(given, template map[string]json.RawMessage, start time.Time) *corev1.Po
 		made.Spec.InitContainers = containers(value)
 	}
 	if value, ok := raw("podLevelRequestsMilli"); ok {
-		made.Spec.Resources = &corev1.ResourceRequirements{Requests: requestList(value)}
+		if requests := requestList(value); len(requests) > 0 {
+			made.Spec.Resources = &corev1.ResourceRequirements{Requests: requests}
+		}
+	}
+	if value, ok := raw("overheadMilli"); ok {
+		made.Spec.Overhead = requestList(value)
 	}
 	return made
 }

@@ -158,6 +158,9 @@ fn kind_of_difference(asked: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_hpa::{Profile, story::Story};
+    use plimsoll_testkit::cluster::workspace;
+
     use super::*;
 
     #[test]
@@ -171,6 +174,31 @@ mod tests {
         assert!(tally.different.is_empty(), "{:?}, first {}", tally.kinds, tally.different[0]);
         assert_eq!((tally.sequences, tally.unanswered), (2_000, 0));
         assert!(tally.turns > 8_000, "only {} turns", tally.turns);
+    }
+
+    /// Their own test says that the library does as they are told; this one that Kubernetes does.
+    #[test]
+    fn stories_go_as_with_the_real_controller() {
+        let program = match Upstream::program() {
+            Ok(program) => program,
+            Err(reason) => return eprintln!("skipped: {reason}"),
+        };
+        let mut upstream = Upstream::start(program).unwrap();
+        let mut played = 0;
+        for entry in std::fs::read_dir(workspace().join("crates/hpa/testdata/stories")).unwrap() {
+            let path = entry.unwrap().path();
+            let story = Story::read(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            // The program is built from the newest version only.
+            if story.scenario.profile.minor() != Profile::NEWEST {
+                continue;
+            }
+            let sequence = recorded::record::sequence(&story.scenario, &path.display().to_string()).unwrap();
+            let asked = answered(&mut upstream, &sequence).unwrap();
+            let differences = recorded::check(&asked).differences;
+            assert!(differences.is_empty(), "{}: {differences:#?}", path.display());
+            played += 1;
+        }
+        assert!(played >= 15, "only {played} stories");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod laws;
 mod leniency;
 mod part;
 mod read;
+pub mod record;
 pub mod sequence;
 pub mod shrink;
 mod supply;
