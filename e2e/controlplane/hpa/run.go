@@ -187,6 +187,7 @@ func run(given *sequence, trackerType reflect.Type) []turn {
 func restore(before *status, start time.Time) autoscalingv2.HorizontalPodAutoscalerStatus {
 	made := autoscalingv2.HorizontalPodAutoscalerStatus{
 		CurrentReplicas: before.CurrentReplicas, DesiredReplicas: before.DesiredReplicas,
+		ObservedGeneration: before.ObservedGeneration,
 	}
 	if before.LastScaleT != nil {
 		last := metav1.NewTime(start.Add(seconds(*before.LastScaleT)))

@@ -37,10 +37,11 @@ type sequence struct {
 }
 
 type status struct {
-	CurrentReplicas int32       `json:"currentReplicas"`
-	DesiredReplicas int32       `json:"desiredReplicas"`
-	LastScaleT      *float64    `json:"lastScaleT"`
-	Conditions      []condition `json:"conditions"`
+	CurrentReplicas    int32       `json:"currentReplicas"`
+	DesiredReplicas    int32       `json:"desiredReplicas"`
+	ObservedGeneration *int64      `json:"observedGeneration"`
+	LastScaleT         *float64    `json:"lastScaleT"`
+	Conditions         []condition `json:"conditions"`
 }
 
 type condition struct {
@@ -147,10 +148,13 @@ func pod(given, template map[string]json.RawMessage, start time.Time) *corev1.Po
 		var value bool
 		return key(name, &value) && value
 	}
+	// Null is the zero time.
 	at := func(name string) metav1.Time {
-		var value float64
-		key(name, &value)
-		return metav1.NewTime(start.Add(seconds(value)))
+		var value *float64
+		if key(name, &value); value == nil {
+			return metav1.Time{}
+		}
+		return metav1.NewTime(start.Add(seconds(*value)))
 	}
 	made := &corev1.Pod{}
 	key("name", &made.Name)
@@ -163,7 +167,7 @@ func pod(given, template map[string]json.RawMessage, start time.Time) *corev1.Po
 		now := metav1.NewTime(start)
 		made.DeletionTimestamp = &now
 	}
-	if !set("noStartTime") {
+	if _, ok := raw("startT"); ok && !set("noStartTime") {
 		started := at("startT")
 		made.Status.StartTime = &started
 	}
@@ -183,6 +187,9 @@ func pod(given, template map[string]json.RawMessage, start time.Time) *corev1.Po
 		if requests := requestList(value); len(requests) > 0 {
 			made.Spec.Resources = &corev1.ResourceRequirements{Requests: requests}
 		}
+	}
+	if value, ok := raw("overheadMilli"); ok {
+		made.Spec.Overhead = requestList(value)
 	}
 	if value, ok := raw("overheadMilli"); ok {
 		made.Spec.Overhead = requestList(value)

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use plimsoll_hpa::recorded;
 use plimsoll_hpa::recorded::generate::{self, Draw};
+use plimsoll_hpa::{Profile, recorded};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,6 +31,12 @@ pub struct Diff {
     /// The number of the first one.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// The minor version of Kubernetes 1 whose rules are compared; not the newest needs `--program`.
+    #[arg(long, default_value_t = Profile::NEWEST)]
+    minor: u32,
+    /// The real controller, `e2e/controlplane/hpa` built with the version's package; e2e/bin/hpa if not given.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// How many differences to make small and show.
     #[arg(long, default_value_t = 5)]
     show: usize,
@@ -59,7 +65,8 @@ pub struct Tally {
 /// # Errors
 /// When the real controller is not built or does not start.
 pub fn diff(options: &Diff) -> Result<ExitCode> {
-    let mut upstream = Upstream::start(Upstream::program()?)?;
+    let program = options.program.clone().map_or_else(Upstream::program, Ok)?;
+    let mut upstream = Upstream::start(program)?;
     let mut kept = match &options.keep {
         Some(path) => {
             let file = File::options().append(true).create(true).open(path);
@@ -68,7 +75,8 @@ pub fn diff(options: &Diff) -> Result<ExitCode> {
         None => None,
     };
     let mut shown = Instant::now();
-    let tally = compare(&mut upstream, options.seed, options.from..options.from + options.count, |tally| {
+    let numbers = options.from..options.from + options.count;
+    let tally = compare(&mut upstream, options.minor, options.seed, numbers, |tally| {
         if shown.elapsed() > Duration::from_secs(10) {
             shown = Instant::now();
             eprintln!("{} sequences, {} differ", tally.sequences, tally.different.len());
@@ -108,6 +116,7 @@ pub fn diff(options: &Diff) -> Result<ExitCode> {
 /// When the real controller cannot be started again.
 pub fn compare(
     upstream: &mut Upstream,
+    minor: u32,
     seed: u64,
     numbers: std::ops::Range<u64>,
     mut progress: impl FnMut(&Tally),
@@ -118,7 +127,7 @@ pub fn compare(
         let mut draw = Draw::of_seed(
             seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93),
         );
-        let sequence = generate::sequence(&mut draw, &format!("{seed}-{number}"));
+        let sequence = generate::sequence(&mut draw, &format!("{seed}-{number}"), minor);
         tally.sequences += 1;
         match answered(upstream, &sequence) {
             Ok(asked) => {
@@ -170,7 +179,7 @@ mod tests {
             Err(reason) => return eprintln!("skipped: {reason}"),
         };
         let mut upstream = Upstream::start(program).unwrap();
-        let tally = compare(&mut upstream, 1, 0..2_000, |_| ()).unwrap();
+        let tally = compare(&mut upstream, Profile::NEWEST, 1, 0..2_000, |_| ()).unwrap();
         assert!(tally.different.is_empty(), "{:?}, first {}", tally.kinds, tally.different[0]);
         assert_eq!((tally.sequences, tally.unanswered), (2_000, 0));
         assert!(tally.turns > 8_000, "only {} turns", tally.turns);
@@ -204,7 +213,7 @@ mod tests {
     #[test]
     fn another_answer_is_a_difference() {
         let mut draw = Draw::of_seed(3);
-        let mut sequence = generate::sequence(&mut draw, "3");
+        let mut sequence = generate::sequence(&mut draw, "3", Profile::NEWEST);
         for step in sequence["steps"].as_array_mut().into_iter().flatten() {
             step["expected"] = json!({"desiredReplicas": 12_345});
         }

@@ -55,9 +55,8 @@ pub fn broken(profile: &Profile, played: &Played) -> Option<String> {
 /// When the decision is not the same twice, breaks a law or panics; the text starts with what was decided.
 pub fn check(bytes: &[u8]) {
     let mut draw = Draw::of_bytes(bytes);
-    let minor = i64::from(Profile::NEWEST) - draw.between(0, i64::from(Profile::NEWEST - Profile::OLDEST));
-    let mut sequence = generate::sequence(&mut draw, "bytes");
-    sequence["profile"]["version"] = serde_json::json!(format!("1.{minor}"));
+    let minor = Profile::NEWEST - draw.below(u64::from(Profile::NEWEST - Profile::OLDEST) + 1) as u32;
+    let sequence = generate::sequence(&mut draw, "bytes", minor);
     let scenario = match sequence::scenario(&sequence) {
         Ok(scenario) => scenario,
         Err(error) => panic!("{sequence}\nis no sequence: {error}"),

@@ -72,7 +72,7 @@ fn nth_smaller(sequence: &Value, n: usize) -> Option<Value> {
 }
 
 /// What may be left out; without anything else a sequence means something new.
-const REMOVABLE: [&str; 20] = [
+const REMOVABLE: [&str; 23] = [
     "behavior",
     "tolerance",
     "minReplicas",
@@ -84,11 +84,14 @@ const REMOVABLE: [&str; 20] = [
     "regetReplicas",
     "initContainers",
     "podLevelRequestsMilli",
+    "overheadMilli",
+    "observedGeneration",
     "deleting",
     "noStartTime",
     "noReadyCondition",
     "labels",
     "lastScaleT",
+    "HPAConfigurableTolerance",
     "HPAScaleToZero",
     "HPAGeneration",
     "PodLevelResources",

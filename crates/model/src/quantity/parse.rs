@@ -117,7 +117,15 @@ impl Quantity {
             Format::Binary => (1_i128 << exponent, 0, -1),
             _ => (1, exponent, 18 - whole_digits - fraction_digits),
         };
-        let product = number.checked_mul(mantissa).ok_or(QuantityError::TooLong)?;
+        let Some(product) = number.checked_mul(mantissa) else {
+            // Binary quantities beyond an int64 are capped anyway; only a long fraction makes a small one so long.
+            let whole = pow10(fraction_digits.unsigned_abs()).map_or(0, |one| number / one);
+            if whole.abs() <= i128::from(i64::MAX) / mantissa {
+                return Err(QuantityError::TooLong);
+            }
+            let number = number.signum() * i128::from(i64::MAX);
+            return Ok(Self { number, scale: 0, format, wide: true });
+        };
         let scale = scale - fraction_digits;
         if precision >= 0 && scale >= -9 && i64::try_from(product).is_ok() {
             return Ok(Self { number: product, scale, format, wide: false });
@@ -307,6 +315,8 @@ mod tests {
             ("1E", 0),
             ("9Ei", -1000),
             ("-9Ei", 1000),
+            ("34471902437683529509109.3Pi", -1000),
+            ("-99999999999999999999999Ei", 1000),
             // Negative with more than 18 digits: only the low bits of the billionths are seen.
             ("-8675221432170143625m", 5_604_534_352_857),
             ("-9223372036854775807m", 1),

@@ -37,10 +37,11 @@ struct Course {
 /// Milliseconds that keep turns apart from whole seconds, for up to 8 turns.
 const OFF_THE_EDGE: i64 = 120;
 
-/// A sequence of 3 to 8 turns.
-pub fn sequence(draw: &mut Draw<'_>, id: &str) -> Value {
+/// A sequence of 3 to 8 turns, for a minor version of Kubernetes 1.
+pub fn sequence(draw: &mut Draw<'_>, id: &str, minor: u32) -> Value {
     let params = params(draw);
-    let period = |name: &str, usual: i64| params[name].as_i64().map_or(usual, |seconds| seconds * 1000);
+    let period =
+        |name: &str, usual: i64| params[name].as_f64().map_or(usual, |seconds| (seconds * 1000.0) as i64);
     let periods = Periods {
         initialization: period("cpuInitializationPeriodSeconds", 300_000),
         delay: period("initialReadinessDelaySeconds", 30_000),
@@ -74,16 +75,23 @@ pub fn sequence(draw: &mut Draw<'_>, id: &str) -> Value {
     let turns = draw.between(3, LONGEST);
     let steps: Vec<_> = (0..turns).map(|at| course.step(draw, at == 0)).collect();
     json!({
-        "kind": "sequence", "id": id, "profile": {"version": "1.37", "gates": gates(draw)}, "params": params,
+        "kind": "sequence", "id": id, "profile": {"version": format!("1.{minor}"), "gates": gates(draw, minor)}, "params": params,
         "hpa": hpa, "podTemplate": template, "otherHpas": others, "steps": steps,
     })
 }
 
-fn gates(draw: &mut Draw<'_>) -> Value {
+/// Gates that differ from the version's defaults; the tolerance cannot be turned off from 1.37.
+fn gates(draw: &mut Draw<'_>, minor: u32) -> Value {
     let mut gates = Map::new();
-    for gate in ["HPAScaleToZero", "HPAGeneration", "PodLevelResources"] {
-        if draw.chance(5) {
-            gates.insert(gate.to_owned(), json!(false));
+    let tolerance = if (33..37).contains(&minor) { Some("HPAConfigurableTolerance") } else { None };
+    for gate in ["HPAScaleToZero", "HPAGeneration", "PodLevelResources"].into_iter().chain(tolerance) {
+        let on = match gate {
+            "HPAConfigurableTolerance" => minor >= 35,
+            "PodLevelResources" => minor >= 34,
+            _ => minor >= 37,
+        };
+        if draw.chance(if on { 5 } else { 30 }) {
+            gates.insert(gate.to_owned(), json!(!on));
         }
     }
     Value::Object(gates)
@@ -95,12 +103,12 @@ fn params(draw: &mut Draw<'_>) -> Value {
         params.insert("tolerance".to_owned(), json!(draw.pick(&[0.05, 0.2, 0.0, 0.5, 1.0, 0.01])));
     }
     for (name, choices) in [
-        ("downscaleStabilizationSeconds", [0, 15, 60, 30]),
-        ("cpuInitializationPeriodSeconds", [60, 0, 120, 30]),
-        ("initialReadinessDelaySeconds", [0, 10, 60, 5]),
+        ("downscaleStabilizationSeconds", [0, 15_000, 60_000, 30_000, 7500]),
+        ("cpuInitializationPeriodSeconds", [60_000, 0, 120_000, 30_000, 1]),
+        ("initialReadinessDelaySeconds", [0, 10_000, 60_000, 5000, 2500]),
     ] {
         if draw.chance(20) {
-            params.insert(name.to_owned(), json!(draw.pick(&choices)));
+            params.insert(name.to_owned(), world::seconds(draw.pick(&choices)));
         }
     }
     Value::Object(params)
@@ -131,6 +139,9 @@ fn status(draw: &mut Draw<'_>) -> Value {
     });
     if draw.chance(50) {
         status["lastScaleT"] = json!(-50);
+    }
+    if draw.chance(30) {
+        status["observedGeneration"] = json!(draw.between(0, 3));
     }
     status
 }
@@ -169,7 +180,7 @@ impl Course {
             let answers = world::answers(draw, &self.spec, &self.pods, self.replicas, self.now);
             step.insert("metrics".to_owned(), json!(answers));
         }
-        if draw.chance(4) && self.alone {
+        if draw.chance(6) && self.alone {
             step.insert("statusUpdateError".to_owned(), json!("the object has been modified"));
         }
         Value::Object(step)
@@ -198,6 +209,9 @@ impl Course {
                 _ => draw.size(),
             }
             .clamp(0, i64::from(i32::MAX));
+            if draw.chance(1) {
+                self.replicas = draw.pick(&[-1, i64::from(i32::MIN), -7]);
+            }
             scale.insert("specReplicas".to_owned(), json!(self.replicas));
         }
         if first || draw.chance(40) {
@@ -235,9 +249,10 @@ impl Course {
             scale.insert("mappingError".to_owned(), json!("no matches for kind \"Foo\" in group \"bar\""));
         }
         if self.refused && draw.chance(30) {
-            let errors: Vec<_> = (0..draw.between(1, 6))
+            let conflicts = draw.chance(40);
+            let errors: Vec<_> = (0..draw.between(1, 7))
                 .map(|_| {
-                    let code = draw.pick(&[409, 409, 409, 500, 422, 403]);
+                    let code = if conflicts { 409 } else { draw.pick(&[409, 409, 409, 500, 422, 403]) };
                     json!({"code": code, "message": format!("answer {code} with 100%")})
                 })
                 .collect();

@@ -52,11 +52,36 @@ const TOLERANCES: [&str; 13] =
 /// A quantity that is a target.
 fn quantity(draw: &mut Draw<'_>) -> String {
     match draw.below(8) {
-        0 | 1 => draw.pick(&QUANTITIES).to_owned(),
+        0 => draw.pick(&QUANTITIES).to_owned(),
+        1 => any_quantity(draw),
         2 => format!("{}m", draw.milli()),
         3 => draw.between(1, 100).to_string(),
         _ => draw.pick(&["100m", "500m", "1", "2", "5", "10", "30", "100", "64Mi", "1k"]).to_owned(),
     }
+}
+
+/// Any number of digits, before and behind the point, with any suffix: far beyond an `int64`, and below a billionth.
+fn any_quantity(draw: &mut Draw<'_>) -> String {
+    let mut text = draw.pick(&["", "", "", "", "-", "+"]).to_owned();
+    let digits = |draw: &mut Draw<'_>, text: &mut String, most: i64| {
+        let count = draw.between(1, most);
+        let nines = draw.chance(10);
+        for _ in 0..count {
+            let digit = if nines { 9 } else { draw.below(10) as u32 };
+            text.extend(char::from_digit(digit, 10));
+        }
+    };
+    let most = draw.pick(&[3, 3, 10, 16, 19, 20, 25]);
+    digits(draw, &mut text, most);
+    if draw.chance(30) {
+        text.push('.');
+        digits(draw, &mut text, 5);
+    }
+    text.push_str(draw.pick(&[
+        "", "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "e0", "e1",
+        "e3", "E4", "e5", "e9", "e12", "e18", "E-3", "e-1", "e-9", "e-12", "e+2", "e20",
+    ]));
+    text
 }
 
 fn percent(draw: &mut Draw<'_>) -> i64 {
@@ -207,8 +232,9 @@ fn bounds(draw: &mut Draw<'_>) -> (Option<i64>, i64) {
 /// A whole spec.
 pub(super) fn spec(draw: &mut Draw<'_>) -> Value {
     let mut spec = json!({"scaleTargetRef": {"kind": "Deployment", "name": "x", "apiVersion": "apps/v1"}});
-    if draw.chance(1) {
-        spec["scaleTargetRef"]["apiVersion"] = json!(draw.pick(&["a/b/c", "", "v1"]));
+    if draw.chance(2) {
+        let versions = ["a/b/c", "", "v1", "/", "//", "apps/v1/", "/v1", "a/b/c/d"];
+        spec["scaleTargetRef"]["apiVersion"] = json!(draw.pick(&versions));
     }
     set_bounds(draw, &mut spec);
     set_metrics(draw, &mut spec);

@@ -16,7 +16,7 @@ pub(super) struct Periods {
     pub delay: i64,
 }
 
-fn seconds(millis: i64) -> Value {
+pub(super) fn seconds(millis: i64) -> Value {
     json!(millis as f64 / 1000.0)
 }
 
@@ -50,6 +50,9 @@ pub(super) fn template(draw: &mut Draw<'_>) -> Value {
         let mut list = containers(draw, &["warm", "init"]);
         list[0]["restartPolicy"] = json!("Always");
         template["initContainers"] = list;
+    }
+    if draw.chance(5) {
+        template["overheadMilli"] = requests(draw);
     }
     if draw.chance(12) {
         template["podLevelRequestsMilli"] = pod_level(draw);
@@ -99,10 +102,19 @@ fn pod(draw: &mut Draw<'_>, at: i64, odd: u64, now: i64, periods: Periods) -> Va
             }
             6 => {
                 let mut list = containers(draw, &["init", "warm", "last"]);
-                list[draw.below(3) as usize]["restartPolicy"] = json!("Always");
+                let policy = draw.pick(&["Always", "Always", "Always", "OnFailure", "Never"]);
+                list[draw.below(3) as usize]["restartPolicy"] = json!(policy);
+                if draw.chance(30) {
+                    list[draw.below(3) as usize]["restartPolicy"] = json!("Always");
+                }
                 pod["initContainers"] = list;
             }
-            7 => pod["podLevelRequestsMilli"] = pod_level(draw),
+            7 => {
+                pod["podLevelRequestsMilli"] = pod_level(draw);
+                if draw.chance(30) {
+                    pod["overheadMilli"] = requests(draw);
+                }
+            }
             8 => {
                 pod["labels"] = match draw.below(3) {
                     0 => json!({"app": "y"}),
@@ -119,8 +131,9 @@ fn pod(draw: &mut Draw<'_>, at: i64, odd: u64, now: i64, periods: Periods) -> Va
                     2 => start,
                     _ => start + draw.between(-20_000, 60_000),
                 };
-                pod["startT"] = seconds(start);
-                pod["readyTransitionT"] = seconds(ready);
+                // Null is Go's zero time.
+                pod["startT"] = if draw.chance(3) { Value::Null } else { seconds(start) };
+                pod["readyTransitionT"] = if draw.chance(3) { Value::Null } else { seconds(ready) };
                 pod["ready"] = json!(draw.pick(&["True", "False", "False", "Unknown"]));
             }
         }
@@ -243,12 +256,21 @@ fn per_pod(draw: &mut Draw<'_>, pods: &[Value], common: i64, wild: bool, now: i6
             .as_f64()
             .map_or(now - window, |seconds| (seconds * 1000.0).round() as i64);
         let t = draw.pick(&[now, now - 15_000, changed + window, changed + window - 1, changed + window + 1]);
-        samples.insert(name, json!({"valueMilli": value, "t": seconds(t), "windowSeconds": seconds(window)}));
+        let mut sample = json!({"valueMilli": value});
+        if !draw.chance(10) {
+            sample["t"] = seconds(t);
+        }
+        if !draw.chance(10) {
+            sample["windowSeconds"] = seconds(window);
+        }
+        samples.insert(name, sample);
     }
     let mut answer = json!({"pods": samples});
     if draw.chance(20) {
         answer["t"] = seconds(now - draw.pick(&[0, 1000, 30_000, 60_000]));
-        answer["windowSeconds"] = seconds(draw.pick(&[60_000, 15_000, 30_000]));
+        if !draw.chance(20) {
+            answer["windowSeconds"] = seconds(draw.pick(&[60_000, 15_000, 30_000]));
+        }
     }
     answer
 }
