@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use plimsoll_model::selector::Selector;
 
+use super::Place;
 use super::advice::{nearest, one_of};
 use super::metric::Source;
 use super::pods::{self, Budget, Pods};
 use super::words::{Read, Words, error};
-use super::{LIMITS, Place};
 use crate::inputs::{MetricAnswer, Phase, Sample, Samples};
 use crate::time::{Span, Time};
 
@@ -100,22 +100,24 @@ fn clauses(words: &mut Words<'_>, budget: &mut Budget) -> Read<Vec<Clause>> {
         let which = if words.accept("each") {
             words.expect("pod")?;
             Which::Each
-        } else if words.accept("gone") {
-            Which::Gone(pods::names(words)?)
         } else {
-            Which::Named(pods::names(words)?)
+            let gone = words.accept("gone");
+            let mut names = Vec::new();
+            loop {
+                let more = pods::names(words)?;
+                budget.values(more.len(), place)?;
+                names.extend(more);
+                if !words.accept("and") {
+                    break;
+                }
+            }
+            if gone { Which::Gone(names) } else { Which::Named(names) }
         };
-        if let Which::Gone(names) | Which::Named(names) = &which {
-            budget.values(names.len(), place)?;
-        }
         let age = if words.accept("measured") { words.ago()? } else { Span(0) };
         let window = if words.accept("over") { words.duration("a window")? } else { WINDOW };
         clauses.push(Clause { place, milli, which, age, window });
         if !words.accept(",") {
             return Ok(clauses);
-        }
-        if clauses.len() == LIMITS.entries {
-            return error(place, format!("a line has at most {} values", LIMITS.entries));
         }
     }
 }

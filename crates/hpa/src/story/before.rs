@@ -9,7 +9,7 @@ use plimsoll_model::selector::Selector;
 use super::LIMITS;
 use super::Place;
 use super::advice::unknown;
-use super::expect::{self, Expectation};
+use super::expect::{self, About, Expectation};
 use super::hpa;
 use super::lines::Line;
 use super::metric::Source;
@@ -185,7 +185,10 @@ impl Teller {
                 }
                 _ => {
                     if let Expectation::Condition { kind, status: holds, reason, message } =
-                        expect::condition(&mut words, &profile)?
+                        expect::condition(
+                            &mut words,
+                            About { profile: &profile, sources: &[], carried: true },
+                        )?
                     {
                         about = kind;
                         let since = if words.accept("since") { words.ago()? } else { Span(0) };

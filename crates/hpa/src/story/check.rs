@@ -10,7 +10,7 @@ use super::expect::CurrentText;
 use super::{Expectation, Expected, Place, SizeResult, Turn};
 use crate::columns::targets_cell;
 use crate::decide::Decision;
-use crate::derivation::{MetricOutcome, Route};
+use crate::derivation::MetricOutcome;
 use crate::inputs::Hpa;
 use crate::profile::Profile;
 use crate::scenario::Played;
@@ -188,31 +188,47 @@ fn listed(events: &[&Event]) -> String {
     format!("the events are {}", events.join("; "))
 }
 
-fn size(decision: &Decision, expected: &SizeResult) -> Result<(), String> {
+/// What became of the size.
+pub(super) fn result(decision: &Decision) -> SizeResult {
     let derivation = &decision.derivation;
-    let current = derivation.current;
-    let told = |verb: &str, reason: &str, to: i32| Err(format!("{verb} {current} to {to}: \"{reason}\""));
-    match (&decision.rescale, expected) {
-        (None, SizeResult::CannotDecide) if derivation.failure.is_some() => Ok(()),
-        (None, _) if derivation.route == Route::NoScale => {
-            Err("cannot decide: the scale could not be read".to_owned())
-        }
-        (None, _) if derivation.failure.is_some() => Err(format!("cannot decide, so stays at {current}")),
-        (None, SizeResult::Stays { at }) if *at == current => Ok(()),
-        (None, _) => Err(format!("stays at {current}")),
-        (Some(rescale), expected) => {
-            let refused = rescale.error.is_some();
-            let matches = |from: &i32, to: &i32, reason: &Option<String>| {
-                (*from, *to) == (current, rescale.to)
-                    && reason.as_ref().is_none_or(|reason| *reason == rescale.reason)
-            };
-            match expected {
-                SizeResult::Scales { from, to, reason } if !refused && matches(from, to, reason) => Ok(()),
-                SizeResult::CannotScale { from, to, reason } if refused && matches(from, to, reason) => {
-                    Ok(())
-                }
-                _ => told(if refused { "cannot scale" } else { "scales" }, &rescale.reason, rescale.to),
+    let from = derivation.current;
+    match &decision.rescale {
+        Some(rescale) => {
+            let (to, reason) = (rescale.to, Some(rescale.reason.clone()));
+            if rescale.error.is_some() {
+                SizeResult::CannotScale { from, to, reason }
+            } else {
+                SizeResult::Scales { from, to, reason }
             }
         }
+        None if derivation.failure.is_some() => SizeResult::CannotDecide,
+        None => SizeResult::Stays { at: from },
     }
+}
+
+fn size(decision: &Decision, expected: &SizeResult) -> Result<(), String> {
+    let mut found = result(decision);
+    if let (
+        SizeResult::Scales { reason, .. } | SizeResult::CannotScale { reason, .. },
+        SizeResult::Scales { reason: None, .. } | SizeResult::CannotScale { reason: None, .. },
+    ) = (&mut found, expected)
+    {
+        *reason = None;
+    }
+    if found == *expected {
+        return Ok(());
+    }
+    Err(match result(decision) {
+        SizeResult::Scales { from, to, reason } => {
+            format!("scales {from} to {to}: \"{}\"", reason.unwrap_or_default())
+        }
+        SizeResult::CannotScale { from, to, reason } => {
+            format!("cannot scale {from} to {to}: \"{}\"", reason.unwrap_or_default())
+        }
+        SizeResult::Stays { at } => format!("stays at {at}"),
+        SizeResult::CannotDecide => match &decision.derivation.failure {
+            Some(failure) => format!("cannot decide: {failure}"),
+            None => "cannot decide".to_owned(),
+        },
+    })
 }

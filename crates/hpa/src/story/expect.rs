@@ -186,6 +186,18 @@ const CONDITIONS: [(&str, &[Reason]); 4] = [
     ("ScaledToZero", &[("ScaledToZero", YES), ("NotScaledToZero", NO)]),
 ];
 
+/// A condition that the controller sets, in the words of the tables.
+pub(super) fn known_condition(
+    kind: &str,
+    status: ConditionStatus,
+    reason: &str,
+) -> Option<(&'static str, &'static str)> {
+    let (kind, reasons) = CONDITIONS.iter().find(|(known, _)| *known == kind)?;
+    let (reason, _) =
+        reasons.iter().find(|(known, statuses)| *known == reason && statuses.contains(&status))?;
+    Some((kind, reason))
+}
+
 /// Every event that the controller makes.
 const EVENTS: [(&str, EventKind); 13] = [
     ("SuccessfulRescale", EventKind::Normal),
@@ -203,17 +215,28 @@ const EVENTS: [(&str, EventKind); 13] = [
     ("FailedUpdateStatus", EventKind::Warning),
 ];
 
+/// What an expectation may be about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The controller.
+    pub profile: &'a Profile,
+    /// The HPA's metrics.
+    pub sources: &'a [Source],
+    /// Whether a newer controller has left a condition that this one does not know.
+    pub carried: bool,
+}
+
 /// Reads a line after its arrow.
-pub(super) fn expectation(mut words: Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Expected> {
+pub(super) fn expectation(mut words: Words<'_>, about: About<'_>) -> Read<Expected> {
     let place = words.place();
     words.expect("->")?;
     let text = words.clone().rest().text.trim_end().to_owned();
-    let what = what(&mut words, profile, sources)?;
+    let what = what(&mut words, about)?;
     words.end()?;
     Ok(Expected { place, text, what })
 }
 
-fn what(words: &mut Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Expectation> {
+fn what(words: &mut Words<'_>, about: About<'_>) -> Read<Expectation> {
     let place = words.place();
     let what = match words.peek() {
         "scales" => {
@@ -236,13 +259,13 @@ fn what(words: &mut Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Ex
         }
         "condition" => {
             words.expect("condition")?;
-            condition(words, profile)?
+            condition(words, about)?
         }
         "event" => {
             words.expect("event")?;
             event(words)?
         }
-        "no" => nothing(words, profile)?,
+        "no" => nothing(words, about)?,
         "targets" => {
             words.expect("targets")?;
             Expectation::Targets(words.quoted("the TARGETS cell of kubectl get hpa")?)
@@ -278,7 +301,7 @@ fn what(words: &mut Words<'_>, profile: &Profile, sources: &[Source]) -> Read<Ex
             words.expect("error")?;
             Expectation::Error(words.quoted("the error's text")?)
         }
-        _ => return of_metric(words, sources).map_err(|refused| advise(words, place, refused)),
+        _ => return of_metric(words, about.sources).map_err(|refused| advise(words, place, refused)),
     };
     Ok(what)
 }
@@ -322,13 +345,13 @@ fn change(words: &mut Words<'_>) -> Read<(i32, i32, Option<String>)> {
     Ok((from, to, reason))
 }
 
-fn kind(word: Word<'_>, profile: &Profile) -> Read<(&'static str, &'static [Reason])> {
+fn kind(word: Word<'_>, about: About<'_>) -> Read<(&'static str, &'static [Reason])> {
     let Some(found) = CONDITIONS.into_iter().find(|(kind, _)| *kind == word.text) else {
         let known = CONDITIONS.map(|(kind, _)| kind);
         return error(word.place, unknown(word.text, "the type of a condition", &known));
     };
-    if found.0 == "ScaledToZero" && !profile.knows_scaled_to_zero() {
-        let version = profile.minor();
+    if found.0 == "ScaledToZero" && !about.carried && !about.profile.knows_scaled_to_zero() {
+        let version = about.profile.minor();
         return error(
             word.place,
             format!("Kubernetes 1.{version} has no condition ScaledToZero, which came with 1.36"),
@@ -341,8 +364,8 @@ fn message(words: &mut Words<'_>) -> Read<Option<String>> {
     if words.peek() == "\"" { words.quoted("the message").map(Some) } else { Ok(None) }
 }
 
-pub(super) fn condition(words: &mut Words<'_>, profile: &Profile) -> Read<Expectation> {
-    let (kind, reasons) = kind(words.word("the type of a condition")?, profile)?;
+pub(super) fn condition(words: &mut Words<'_>, about: About<'_>) -> Read<Expectation> {
+    let (kind, reasons) = kind(words.word("the type of a condition")?, about)?;
     let place = words.place();
     let status = match words.choose("True or False", &["True", "False"])? {
         0 => ConditionStatus::True,
@@ -381,11 +404,11 @@ fn event(words: &mut Words<'_>) -> Read<Expectation> {
     Ok(Expectation::Event { kind, reason, message: message(words)? })
 }
 
-fn nothing(words: &mut Words<'_>, profile: &Profile) -> Read<Expectation> {
+fn nothing(words: &mut Words<'_>, about: About<'_>) -> Read<Expectation> {
     words.expect("no")?;
     let options = ["condition", "events", "status", "error"];
     Ok(match words.choose("condition, events, 'status write' or error", &options)? {
-        0 => Expectation::NoCondition(kind(words.word("the type of a condition")?, profile)?.0),
+        0 => Expectation::NoCondition(kind(words.word("the type of a condition")?, about)?.0),
         1 => Expectation::NoEvents,
         2 => {
             words.expect("write")?;

@@ -271,6 +271,17 @@ impl Source {
         resource.or(container).or(pods).or(object).or(external)
     }
 
+    /// The type that the API gives it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Resource { container: None, .. } => "Resource",
+            Self::Resource { container: Some(_), .. } => "ContainerResource",
+            Self::Pods { .. } => "Pods",
+            Self::Object { .. } => "Object",
+            Self::External { .. } => "External",
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Resource { name, .. } => name,
@@ -298,30 +309,18 @@ impl Source {
     }
 
     fn spec(self, target: MetricTarget) -> MetricSpec {
-        let mut spec = MetricSpec::default();
-        let kind = match self {
-            Self::Resource { name, container: None } => {
-                spec.resource = Some(ResourceSource { name, target });
-                "Resource"
-            }
+        let mut spec = MetricSpec { kind: self.kind().to_owned(), ..MetricSpec::default() };
+        match self {
+            Self::Resource { name, container: None } => spec.resource = Some(ResourceSource { name, target }),
             Self::Resource { name, container: Some(container) } => {
                 spec.container_resource = Some(ContainerResourceSource { name, container, target });
-                "ContainerResource"
             }
-            Self::Pods { metric } => {
-                spec.pods = Some(PodsSource { metric, target });
-                "Pods"
-            }
+            Self::Pods { metric } => spec.pods = Some(PodsSource { metric, target }),
             Self::Object { metric, object } => {
                 spec.object = Some(ObjectSource { described_object: object, metric, target });
-                "Object"
             }
-            Self::External { metric } => {
-                spec.external = Some(ExternalSource { metric, target });
-                "External"
-            }
-        };
-        kind.clone_into(&mut spec.kind);
+            Self::External { metric } => spec.external = Some(ExternalSource { metric, target }),
+        }
         spec
     }
 }

@@ -15,9 +15,12 @@ mod expect;
 mod hpa;
 mod lines;
 mod metric;
+mod outcome;
+mod phrase;
 mod pod;
 mod pods;
 mod selector;
+mod tell;
 mod teller;
 mod turns;
 mod words;
@@ -27,6 +30,8 @@ use std::sync::Arc;
 
 pub use check::Failure;
 pub use expect::{CurrentText, Expectation, Expected, SizeResult};
+pub use outcome::observed;
+pub use tell::{TellError, tell};
 
 use crate::scenario::Scenario;
 use crate::time::Time;

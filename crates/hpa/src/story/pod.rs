@@ -127,11 +127,14 @@ pub(super) fn state(words: &mut Words<'_>, now: Time) -> Read<State> {
                 words.expect("labelled")?;
                 state.labels.replace(labels(words)?).is_some()
             }
+            "unlabelled" => {
+                words.expect("unlabelled")?;
+                state.labels.replace(Labels::new()).is_some()
+            }
             "" | "," => break,
             other => {
-                let known = ["since", "started", "not", "deleting", "labelled"];
-                let due =
-                    "'since 20s ago', 'started 20s ago', 'not started', 'deleting' or 'labelled app=web'";
+                let known = ["since", "started", "not", "deleting", "labelled", "unlabelled"];
+                let due = "'since 20s ago', 'started 20s ago', 'not started', 'deleting', 'labelled app=web' or 'unlabelled'";
                 return error(place, unknown(other, due, &known));
             }
         };

@@ -92,15 +92,7 @@ impl Pods {
 
     /// New pods carry the labels that this selector asks for with `=`.
     pub(super) fn label_for(&mut self, selector: Option<&Selector>) {
-        let requirements = selector.into_iter().flat_map(|selector| &selector.requirements);
-        self.labels = requirements
-            .filter_map(|requirement| match (requirement.operator, requirement.values.as_slice()) {
-                (Operator::Equals | Operator::DoubleEquals, [value]) => {
-                    Some((requirement.key.clone(), value.clone()))
-                }
-                _ => None,
-            })
-            .collect();
+        self.labels = labels_for(selector);
     }
 
     /// `template`: what later pods are made of.
@@ -247,4 +239,17 @@ pub(super) fn names(words: &mut Words<'_>) -> Read<Vec<Arc<str>>> {
     }
     let width = if from.starts_with('0') { from.len() } else { 0 };
     Ok((from_number..=to_number).map(|number| Arc::from(format!("{prefix}{number:0width$}"))).collect())
+}
+
+/// The labels that a selector asks for with `=`.
+pub(super) fn labels_for(selector: Option<&Selector>) -> Labels {
+    let requirements = selector.into_iter().flat_map(|selector| &selector.requirements);
+    let labels =
+        requirements.filter_map(|requirement| match (requirement.operator, requirement.values.as_slice()) {
+            (Operator::Equals | Operator::DoubleEquals, [value]) => {
+                Some((requirement.key.clone(), value.clone()))
+            }
+            _ => None,
+        });
+    labels.collect()
 }

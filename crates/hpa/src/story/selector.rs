@@ -26,27 +26,50 @@ pub(super) fn maybe(words: &mut Words<'_>) -> Read<Option<LabelSelector>> {
     Ok(Some(selector))
 }
 
-fn requirement(words: &mut Words<'_>, selector: &mut LabelSelector) -> Read<()> {
+/// What a condition is about, and what comes right after it without a space.
+fn key<'t>(words: &mut Words<'t>) -> Read<(String, bool, Option<&'t str>)> {
+    if words.peek() == "\"" || words.peek() == "!" {
+        let absent = words.accept("!");
+        let key = words.quoted("the key of a label")?;
+        let value = if words.peek().starts_with('=') { words.word("a value")?.text.get(1..) } else { None };
+        return Ok((key, absent, value));
+    }
     let word = words.word("a condition such as queue=mail")?;
-    if let Some((key, value)) = word.text.split_once('=') {
-        if key.ends_with('!') || value.starts_with('=') {
-            return error(word.place, "write key=value, or 'key notin (value)' for the opposite");
+    let (key, value) = match word.text.split_once('=') {
+        Some((key, value)) => (key, Some(value)),
+        None => (word.text, None),
+    };
+    if value.is_some_and(|value| value.starts_with('=')) || (value.is_some() && key.ends_with('!')) {
+        return error(word.place, "write key=value, or 'key notin (value)' for the opposite");
+    }
+    match key.strip_prefix('!') {
+        Some(key) => Ok((key.to_owned(), true, value)),
+        None => Ok((key.to_owned(), false, value)),
+    }
+}
+
+fn requirement(words: &mut Words<'_>, selector: &mut LabelSelector) -> Read<()> {
+    let place = words.place();
+    let (key, absent, value) = key(words)?;
+    if let Some(value) = value {
+        if absent {
+            return error(place, "write 'key notin (value)' for a label that has another value");
         }
         // `key="value"` leaves the quotes for the next token.
         let value = match value {
             "" if words.peek() == "\"" => words.name("a value")?.0,
             value => value.to_owned(),
         };
-        if selector.match_labels.insert(key.to_owned(), value).is_some() {
-            return error(word.place, format!("the label '{key}' is asked for twice"));
+        if selector.match_labels.insert(key.clone(), value).is_some() {
+            return error(place, format!("the label '{key}' is asked for twice"));
         }
         return Ok(());
     }
-    let (key, operator) = match word.text.strip_prefix('!') {
-        Some(key) => (key, "DoesNotExist"),
-        None if words.accept("in") => (word.text, "In"),
-        None if words.accept("notin") => (word.text, "NotIn"),
-        None => (word.text, "Exists"),
+    let operator = match () {
+        () if absent => "DoesNotExist",
+        () if words.accept("in") => "In",
+        () if words.accept("notin") => "NotIn",
+        () => "Exists",
     };
     let mut values = Vec::new();
     if matches!(operator, "In" | "NotIn") {
@@ -58,10 +81,6 @@ fn requirement(words: &mut Words<'_>, selector: &mut LabelSelector) -> Read<()> 
             }
         }
     }
-    selector.match_expressions.push(LabelSelectorRequirement {
-        key: key.to_owned(),
-        operator: operator.to_owned(),
-        values,
-    });
+    selector.match_expressions.push(LabelSelectorRequirement { key, operator: operator.to_owned(), values });
     Ok(())
 }

@@ -31,6 +31,8 @@ pub(super) struct Teller {
     pub(super) selector: (String, Option<Selector>),
     /// `status replicas`, once they are told; otherwise they are counted.
     pub(super) status_replicas: Option<i32>,
+    /// The line on which the present turn begins; 0 before the first.
+    pub(super) block: u32,
     /// The lines that told what since the last turn.
     pub(super) said: HashMap<String, u32>,
     pub(super) budget: Budget,
@@ -53,6 +55,7 @@ impl Teller {
             pods: Pods::default(),
             selector: (String::new(), None),
             status_replicas: None,
+            block: 0,
             said: HashMap::new(),
             budget: Budget::whole(),
             now: Time(0),
@@ -123,7 +126,7 @@ impl Teller {
                 words.expect("selector")?;
                 self.once("the selector", place)?;
                 self.hpa_at(place)?;
-                if self.turns.is_empty() && self.said.contains_key("the list of pods") {
+                if self.said.get("the list of pods").is_some_and(|line| *line >= self.block) {
                     return error(place, "pods are labelled for the selector: write it before them");
                 }
                 self.selector = selector_text(&mut words)?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::before::version;
-use super::expect::{self, Expected};
+use super::expect::{self, About, Expected};
 use super::hpa;
 use super::lines::{self, Line};
 use super::metric::Source;
@@ -76,6 +76,7 @@ impl Teller {
         words.end()?;
         let before = self.now;
         self.now = first;
+        self.block = place.line;
         let expected = self.under(line)?;
         if expected.is_empty() {
             let text =
@@ -141,7 +142,10 @@ impl Teller {
         for line in &line.under {
             if line.words.peek() == "->" {
                 line.alone()?;
-                let next = expect::expectation(line.words.clone(), &self.profile, &self.sources)?;
+                let status = self.hpa.as_ref().map(|hpa| &hpa.status);
+                let carried = status.is_some_and(|status| status.condition("ScaledToZero").is_some());
+                let about = About { profile: &self.profile, sources: &self.sources, carried };
+                let next = expect::expectation(line.words.clone(), about)?;
                 if let Some(about) = next.what.about() {
                     self.once(format!("the expectation on {about}"), next.place)?;
                 }

@@ -13,7 +13,7 @@ use crate::time::Span;
 pub(super) type Read<T> = Result<T, StoryError>;
 
 /// Characters that stand for themselves wherever they are.
-const MARKS: [char; 6] = [',', '"', '{', '}', '(', ')'];
+pub(super) const MARKS: [char; 6] = [',', '"', '{', '}', '(', ')'];
 /// Longest name that is taken, in bytes; that of Kubernetes' object names.
 const LONGEST_NAME: usize = 253;
 /// Longest duration that is taken: ten years.
@@ -220,11 +220,11 @@ impl<'t> Words<'t> {
         }
     }
 
-    /// `20s ago`.
+    /// `20s ago`; or `20s ahead`, by a clock that is ahead of the controller's, which is negative.
     pub(super) fn ago(&mut self) -> Read<Span> {
         let span = self.duration("how long ago, such as 20s,")?;
-        self.expect("ago")?;
-        Ok(span)
+        let ahead = self.choose("ago or ahead", &["ago", "ahead"])? == 1;
+        Ok(if ahead { Span(-span.0) } else { span })
     }
 
     /// Nothing more may stand here.

@@ -7,4 +7,5 @@ mod recorded;
 mod stories;
 mod story_errors;
 mod story_properties;
+mod story_told;
 mod upstream;

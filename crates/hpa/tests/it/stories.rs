@@ -42,6 +42,59 @@ fn every_story_ends_as_it_is_told() {
     assert!(complaints.is_empty(), "{} expectations fail:\n\n{}", complaints.len(), complaints.join("\n\n"));
 }
 
+/// An expectation of another number, status, text or outcome; `None` where a line has nothing of the kind.
+fn falsified(line: &str) -> Option<String> {
+    let swapped = [
+        ("stays at", "stays at 1"),
+        ("cannot decide", "stays at 9999"),
+        ("no events", "event Warning FailedGetScale"),
+        ("no error", "error \"nothing of this\""),
+        ("no status write", "desired replicas 9999"),
+        ("no condition ScaledToZero", "condition ScaledToZero True ScaledToZero"),
+        ("shows nothing", "shows value 9999"),
+    ];
+    if let Some(text) = line.strip_suffix('"') {
+        return Some(format!("{text}, but not so\""));
+    }
+    for (what, other) in swapped {
+        if line.contains(what) {
+            return Some(line.replace(what, other));
+        }
+    }
+    if line.contains("condition ") {
+        let other = if line.contains(" True ") {
+            line.replace(" True ", " False ")
+        } else {
+            line.replace(" False ", " True ")
+        };
+        return Some(other);
+    }
+    let last = line.rfind(|c: char| c.is_ascii_digit())?;
+    let digit = if &line[last..=last] == "7" { "8" } else { "7" };
+    Some(format!("{}{digit}{}", &line[..last], &line[last + 1..]))
+}
+
+#[test]
+fn every_expectation_of_every_story_can_fail() {
+    let stories = files(&root().join("testdata/stories"));
+    let examples = page().1.into_iter().map(|(line, text)| (format!("stories.md, below line {line}"), text));
+    let (mut tried, mut held) = (0, Vec::new());
+    for (name, text) in stories.into_iter().chain(examples) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with("-> ")) {
+            let Some(other) = falsified(line) else { continue };
+            let mut changed = lines.clone();
+            changed[at] = &other;
+            tried += 1;
+            if complaints(&name, &changed.join("\n")).is_empty() {
+                held.push(format!("{name}:{}: {other}", at + 1));
+            }
+        }
+    }
+    assert!(tried > 200, "only {tried} lines were tried");
+    assert!(held.is_empty(), "these hold although they are not so:\n{}", held.join("\n"));
+}
+
 /// The page that describes the language, and its examples with the line each begins on.
 fn page() -> (String, Vec<(usize, String)>) {
     let page = fs::read_to_string(root().join("../../docs/reference/stories.md")).expect("the page is there");

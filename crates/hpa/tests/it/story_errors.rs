@@ -98,7 +98,7 @@ fn what_is_wrong_before_the_first_turn_is_said_with_its_place() {
         ),
         ("pod web-4: redy", "6:12: the state of the pods is due here, not 'redy': did you mean ready?"),
         ("pod web-4: running", "6:12: say whether they are 'ready' or 'unready'; both are running"),
-        ("pod web-4: ready since 5s", "6:26: 'ago' is due here, not the end of the line"),
+        ("pod web-4: ready since 5s", "6:26: ago or ahead is due here, not the end of the line"),
         ("pod web-4: ready deleting deleting", "6:27: this is said twice of the same pods"),
         ("pod a to b: ready", "6:5: a range goes from one number to another, such as a-1 to a-5"),
         ("no pod web-7", "6:8: there is no pod web-7 to go"),
@@ -183,6 +183,14 @@ fn what_is_wrong_in_a_turn_is_said_with_its_place() {
         (
             "at 0s\n  hpa edited\n  -> stays at 3",
             "7:3: say what is edited: 'hpa edited: 3 to 8 replicas', or indent metrics or behaviour under it",
+        ),
+        (
+            "at 0s\n  pods: 4 ready\n  selector app=x\n  -> stays at 3",
+            "7:3: the list of pods is told twice, first on line 5",
+        ),
+        (
+            "at 0s\n  -> stays at 3\nat 15s\n  pods: 4 ready\n  selector app=x\n  -> stays at 3",
+            "10:3: pods are labelled for the selector: write it before them",
         ),
         ("at 0s\n  -> writes scale 9 times", "7:19: a number of writes lies between 0 and 5, 9 does not"),
     ];

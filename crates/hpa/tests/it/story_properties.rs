@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use plimsoll_hpa::story::{Story, StoryError};
+use plimsoll_hpa::story::{Story, StoryError, TellError, observed, tell};
 use proptest::prelude::*;
 
 use crate::stories::files;
@@ -110,6 +110,9 @@ fn reads(text: &str) -> Result<(), TestCaseError> {
             for failure in story.check() {
                 prop_assert!(!failure.to_string().is_empty());
             }
+            let expected: Vec<_> = story.scenario.play().map(|played| observed(&played)).collect();
+            let told = tell("Told again.", &story.scenario, &expected);
+            prop_assert!(!matches!(told, Err(TellError::Different { .. })), "{told:?}");
             prop_assert_eq!(Story::read(text), Ok(story));
         }
     }

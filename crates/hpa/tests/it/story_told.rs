@@ -1,0 +1,63 @@
+//! Scenarios told as stories: what is told is read back, and the controller does the same in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plimsoll_hpa::Profile;
+use plimsoll_hpa::recorded::generate::{self, Draw};
+use plimsoll_hpa::recorded::sequence;
+use plimsoll_hpa::story::{Expectation, Story, TellError, observed, tell};
+use serde_json::json;
+
+use crate::stories::files;
+
+#[test]
+fn every_story_can_be_told_again_with_its_expectations() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/stories");
+    for (name, text) in files(&folder) {
+        let story = Story::read(&text).expect("a story");
+        let expected: Vec<Vec<Expectation>> = story
+            .turns
+            .iter()
+            .map(|turn| turn.expected.iter().map(|expected| expected.what.clone()).collect())
+            .collect();
+        let told =
+            tell(&story.about, &story.scenario, &expected).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let again = Story::read(&told).expect("what is told reads");
+        assert_eq!(again.about, story.about, "{name}");
+        let failures: Vec<_> = again.check().iter().map(ToString::to_string).collect();
+        assert!(failures.is_empty(), "{name} as it was told again:\n{told}\n{}", failures.join("\n"));
+        let expected_again: Vec<Vec<Expectation>> = again
+            .turns
+            .iter()
+            .map(|turn| turn.expected.iter().map(|expected| expected.what.clone()).collect())
+            .collect();
+        assert_eq!(expected_again, expected, "{name}");
+    }
+}
+
+#[test]
+fn sequences_that_nobody_thought_of_can_be_told() {
+    let mut without_words: BTreeMap<String, u32> = BTreeMap::new();
+    let mut told = 0;
+    const SEQUENCES: u64 = 400;
+    for seed in 0..SEQUENCES {
+        let mut draw = Draw::of_seed(seed);
+        let minor = Profile::NEWEST - (seed % 9) as u32;
+        let mut made = generate::sequence(&mut draw, "made up");
+        made["profile"]["version"] = json!(format!("1.{minor}"));
+        let scenario = sequence::scenario(&made).expect("a sequence");
+        let expected: Vec<_> = scenario.play().map(|played| observed(&played)).collect();
+        match tell("Made up.", &scenario, &expected) {
+            Ok(text) => {
+                let failures: Vec<_> =
+                    Story::read(&text).expect("it reads").check().iter().map(ToString::to_string).collect();
+                assert!(failures.is_empty(), "{text}\n{}", failures.join("\n"));
+                told += 1;
+            }
+            Err(TellError::NoWords(what)) => *without_words.entry(what).or_default() += 1,
+            Err(error) => panic!("{made}\n{error}"),
+        }
+    }
+    assert!(told > SEQUENCES / 2, "only {told} of {SEQUENCES} can be told: {without_words:#?}");
+}
