@@ -131,12 +131,10 @@ impl Story {
         words.chain(arrows).collect()
     }
 
-    /// Plays it and says which expectations do not hold, in the order of the turns; empty when all do.
-    pub fn check(&self) -> Vec<Failure> {
-        self.scenario
-            .play()
-            .zip(&self.turns)
-            .flat_map(|(played, turn)| check::failures(&self.scenario.profile, &played, turn))
-            .collect()
+    /// Plays it and says which expectations do not hold, in the order of the turns; none when all do. It plays as far as
+    /// the iterator is asked.
+    pub fn check(&self) -> impl Iterator<Item = Failure> {
+        let turns = self.scenario.play().zip(&self.turns);
+        turns.flat_map(|(played, turn)| check::failures(&self.scenario.profile, &played, turn))
     }
 }

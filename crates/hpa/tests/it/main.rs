@@ -8,4 +8,3 @@ mod stories;
 mod story_errors;
 mod story_properties;
 mod story_told;
-mod upstream;

@@ -251,8 +251,8 @@ fn an_expectation_that_does_not_hold_shows_what_was_instead_and_why() {
         "{BEGIN}cpu is 50m on each pod\nat 15s\n  queue_depth is 60\n  -> scales 3 to 5\n  -> no events\n"
     );
     let text = text.replace("pods:", "template\n  container app requests cpu 100m\npods:");
-    let failures = Story::read(&text).expect("a story").check();
-    let shown: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let story = Story::read(&text).expect("a story");
+    let shown: Vec<String> = story.check().map(|failure| failure.to_string()).collect();
     let reason = "external metric queue_depth(&LabelSelector{MatchLabels:map[string]string{queue: mail,},\
                   MatchExpressions:[]LabelSelectorRequirement{},}) above target";
     let decision = "  the decision:
@@ -274,7 +274,7 @@ fn an_expectation_that_does_not_hold_shows_what_was_instead_and_why() {
 #[test]
 fn a_turn_that_asks_for_a_metric_of_which_nothing_is_told_fails() {
     let text = format!("{BEGIN}cpu is 50m on each pod\nat 0s\n  -> cannot decide\n  -> metric calls 2\n");
-    let failures = Story::read(&text).expect("a story").check();
-    let found: Vec<&str> = failures.iter().map(|failure| failure.found.as_str()).collect();
+    let story = Story::read(&text).expect("a story");
+    let found: Vec<String> = story.check().map(|failure| failure.found).collect();
     assert_eq!(found, ["the story has not told what 'external metric queue_depth{…}' is"]);
 }

@@ -24,7 +24,7 @@ fn every_story_can_be_told_again_with_its_expectations() {
             tell(&story.about, &story.scenario, &expected).unwrap_or_else(|error| panic!("{name}: {error}"));
         let again = Story::read(&told).expect("what is told reads");
         assert_eq!(again.about, story.about, "{name}");
-        let failures: Vec<_> = again.check().iter().map(ToString::to_string).collect();
+        let failures: Vec<_> = again.check().map(|failure| failure.to_string()).collect();
         assert!(failures.is_empty(), "{name} as it was told again:\n{told}\n{}", failures.join("\n"));
         let expected_again: Vec<Vec<Expectation>> = again
             .turns
@@ -48,8 +48,11 @@ fn sequences_that_nobody_thought_of_can_be_told() {
         let expected: Vec<_> = scenario.play().map(|played| observed(&played)).collect();
         match tell("Made up.", &scenario, &expected) {
             Ok(text) => {
-                let failures: Vec<_> =
-                    Story::read(&text).expect("it reads").check().iter().map(ToString::to_string).collect();
+                let failures: Vec<_> = Story::read(&text)
+                    .expect("it reads")
+                    .check()
+                    .map(|failure| failure.to_string())
+                    .collect();
                 assert!(failures.is_empty(), "{text}\n{}", failures.join("\n"));
                 told += 1;
             }
