@@ -164,6 +164,8 @@ pub struct MetricDerivation {
     pub kind: &'static str,
     /// The metric's or the resource's name.
     pub name: Arc<str>,
+    /// Whose: the container, or the object as `Kind/name`; `None` for the other types.
+    pub of: Option<Arc<str>>,
     /// What it came to.
     pub outcome: MetricOutcome,
     /// What was measured.
@@ -256,12 +258,16 @@ pub struct PolicyUse {
     pub start: i32,
     /// The size it allows.
     pub limit: i32,
+    /// The oldest rescale of the period that was counted: when it is a period old, the policy allows more.
+    pub oldest: Option<Time>,
 }
 
 /// How a decision came about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Derivation {
+    /// The instant of the turn.
+    pub now: Time,
     /// Which way the turn took.
     pub route: Route,
     /// `scale.spec.replicas`.

@@ -272,10 +272,24 @@ fn policy_limit(
                 period_seconds: period,
                 start,
                 limit: proposed,
+                oldest: None,
             });
         }
     }
     (limit, chosen)
+}
+
+/// A policy that was used up, with the oldest rescale that it counts.
+fn used_up(
+    now: Time,
+    policy: Option<PolicyUse>,
+    ups: &[ScaleEvent],
+    downs: &[ScaleEvent],
+) -> Option<PolicyUse> {
+    let policy = policy?;
+    let cutoff = now - Span::seconds(i64::from(policy.period_seconds));
+    let counted = ups.iter().chain(downs).map(|event| event.time).filter(|&time| time > cutoff);
+    Some(PolicyUse { oldest: counted.min(), ..policy })
 }
 
 /// With `behavior`: at most what policies allow, then min or max (`convertDesiredReplicasWithBehaviorRate`).
@@ -295,7 +309,7 @@ pub fn limit_with_behavior(
         let (ceiling, above) = if max > allowed { (allowed, UP) } else { (max, TOO_MANY) };
         if desired > ceiling {
             steps.push(if above == UP {
-                LimitStep::Policy { from: desired, to: ceiling, policy }
+                LimitStep::Policy { from: desired, to: ceiling, policy: used_up(now, policy, ups, downs) }
             } else {
                 LimitStep::Max { from: desired, to: ceiling }
             });
@@ -307,7 +321,7 @@ pub fn limit_with_behavior(
         let (floor, below) = if min < allowed { (allowed, DOWN) } else { (min, TOO_FEW) };
         if desired < floor {
             steps.push(if below == DOWN {
-                LimitStep::Policy { from: desired, to: floor, policy }
+                LimitStep::Policy { from: desired, to: floor, policy: used_up(now, policy, ups, downs) }
             } else {
                 LimitStep::Min { from: desired, to: floor }
             });

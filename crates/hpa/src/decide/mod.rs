@@ -109,6 +109,7 @@ pub fn plan<'a>(profile: &'a Profile, state: State, now: Time, inputs: &Inputs<'
         events: Vec::new(),
         metric_calls: 0,
         derivation: Derivation {
+            now,
             route: Route::NoScale,
             current: hpa.status.current_replicas,
             min: hpa.spec.min(),

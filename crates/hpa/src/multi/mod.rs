@@ -93,6 +93,7 @@ impl Turn<'_> {
                     joint.derivations.push(MetricDerivation {
                         kind: kind_of(spec),
                         name: name_of(spec),
+                        of: subject_of(spec),
                         outcome: MetricOutcome::Proposed(computed.replicas),
                         usage: Some(computed.usage),
                         ratio: Some(computed.ratio),
@@ -110,6 +111,7 @@ impl Turn<'_> {
                     joint.derivations.push(MetricDerivation {
                         kind: kind_of(spec),
                         name: name_of(spec),
+                        of: subject_of(spec),
                         outcome: MetricOutcome::Failed(failure.inner.clone()),
                         usage: None,
                         ratio: None,
@@ -233,6 +235,18 @@ fn kind_of(spec: &MetricSpec) -> &'static str {
         .into_iter()
         .find(|kind| *kind == spec.kind)
         .unwrap_or("Unknown")
+}
+
+/// The container or the object that a metric is of.
+fn subject_of(spec: &MetricSpec) -> Option<Arc<str>> {
+    match spec.kind.as_str() {
+        "ContainerResource" => spec.container_resource.as_ref().map(|source| Arc::clone(&source.container)),
+        "Object" => spec.object.as_ref().map(|source| {
+            let object = &source.described_object;
+            Arc::from(format!("{}/{}", object.kind, object.name))
+        }),
+        _ => None,
+    }
 }
 
 fn name_of(spec: &MetricSpec) -> Arc<str> {

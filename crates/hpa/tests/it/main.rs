@@ -1,5 +1,6 @@
 //! The decision against recorded turns of the real controller, and against its own properties.
 
+mod explained;
 mod lines;
 mod printed;
 mod properties;

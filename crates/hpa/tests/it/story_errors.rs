@@ -256,9 +256,9 @@ fn an_expectation_that_does_not_hold_shows_what_was_instead_and_why() {
     let reason = "external metric queue_depth(&LabelSelector{MatchLabels:map[string]string{queue: mail,},\
                   MatchExpressions:[]LabelSelectorRequirement{},}) above target";
     let decision = "  the decision:
-    3 -> 6
-      Resource cpu: 50% of requests (average 50m), target 50%, ratio 1.000 (within -10%/+10%) = 3
-      External queue_depth: value 60, target 10 per pod, ratio 2.000 (outside -10%/+10%) = 6  <- highest, taken";
+    scales up from 3 to 6 replicas
+      cpu is 50% of requests (50m per pod), target 50%: asks for 3, as now (exactly the target, within 10%)
+      external metric queue_depth is 60 in all, target 10 per pod: asks for 6 (60 / 10) <- taken";
     assert_eq!(
         shown,
         [
