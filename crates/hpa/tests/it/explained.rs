@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 fn story(path: &Path) -> Story {
     let text = fs::read_to_string(path).expect("a story that can be read");
     let story = Story::read(&text).unwrap_or_else(|error| panic!("{}:{error}", path.display()));
-    let failures: Vec<String> = story.check().iter().map(ToString::to_string).collect();
+    let failures: Vec<String> = story.check().map(|failure| failure.to_string()).collect();
     assert_eq!(failures, [""; 0], "{}", path.display());
     story
 }
