@@ -2,11 +2,11 @@
 //!
 //! Not how that is compared; that is `check`.
 //!
-//! **Invariant:** only conditions and events that the controller can make are taken
-//! (`pkg/controller/podautoscaler/horizontal.go`).
+//! **Invariant:** only conditions and events that the controller can make are taken.
 
 use super::advice::{nearest, one_of, unknown};
 use super::metric::{self, Source};
+use super::vocabulary::{CONDITIONS, EVENTS, Reason};
 use super::words::{Read, Word, Words, error};
 use super::{Place, StoryError};
 use crate::profile::Profile;
@@ -138,83 +138,6 @@ impl CurrentText {
     }
 }
 
-type Reason = (&'static str, &'static [ConditionStatus]);
-
-const YES: &[ConditionStatus] = &[ConditionStatus::True];
-const NO: &[ConditionStatus] = &[ConditionStatus::False];
-const BOTH: &[ConditionStatus] = &[ConditionStatus::True, ConditionStatus::False];
-
-/// Every condition that the controller sets: types with their reasons, and the status that goes with each.
-const CONDITIONS: [(&str, &[Reason]); 4] = [
-    (
-        "AbleToScale",
-        &[
-            ("SucceededGetScale", YES),
-            ("ReadyForNewScale", YES),
-            ("ScaleDownStabilized", YES),
-            ("ScaleUpStabilized", YES),
-            ("SucceededRescale", YES),
-            ("FailedGetScale", NO),
-            ("FailedUpdateScale", NO),
-        ],
-    ),
-    (
-        "ScalingActive",
-        &[
-            ("ValidMetricFound", YES),
-            ("ScalingDisabled", NO),
-            ("InvalidSelector", NO),
-            ("AmbiguousSelector", NO),
-            ("FailedGetResourceMetric", NO),
-            ("FailedGetContainerResourceMetric", NO),
-            ("FailedGetPodsMetric", NO),
-            ("FailedGetObjectMetric", NO),
-            ("FailedGetExternalMetric", NO),
-            ("InvalidMetricSourceType", NO),
-        ],
-    ),
-    (
-        "ScalingLimited",
-        &[
-            ("DesiredWithinRange", NO),
-            ("TooFewReplicas", BOTH),
-            ("TooManyReplicas", BOTH),
-            ("ScaleUpLimit", BOTH),
-            ("ScaleDownLimit", BOTH),
-        ],
-    ),
-    ("ScaledToZero", &[("ScaledToZero", YES), ("NotScaledToZero", NO)]),
-];
-
-/// A condition that the controller sets, in the words of the tables.
-pub(super) fn known_condition(
-    kind: &str,
-    status: ConditionStatus,
-    reason: &str,
-) -> Option<(&'static str, &'static str)> {
-    let (kind, reasons) = CONDITIONS.iter().find(|(known, _)| *known == kind)?;
-    let (reason, _) =
-        reasons.iter().find(|(known, statuses)| *known == reason && statuses.contains(&status))?;
-    Some((kind, reason))
-}
-
-/// Every event that the controller makes.
-const EVENTS: [(&str, EventKind); 13] = [
-    ("SuccessfulRescale", EventKind::Normal),
-    ("FailedRescale", EventKind::Warning),
-    ("FailedGetScale", EventKind::Warning),
-    ("FailedComputeMetricsReplicas", EventKind::Warning),
-    ("SelectorRequired", EventKind::Warning),
-    ("InvalidSelector", EventKind::Warning),
-    ("AmbiguousSelector", EventKind::Warning),
-    ("FailedGetResourceMetric", EventKind::Warning),
-    ("FailedGetContainerResourceMetric", EventKind::Warning),
-    ("FailedGetPodsMetric", EventKind::Warning),
-    ("FailedGetObjectMetric", EventKind::Warning),
-    ("FailedGetExternalMetric", EventKind::Warning),
-    ("FailedUpdateStatus", EventKind::Warning),
-];
-
 /// What an expectation may be about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About<'a> {
@@ -326,6 +249,12 @@ pub(super) const KNOWN: [&str; 13] = [
 /// A line that names no metric may have a misspelt first word.
 fn advise(words: &Words<'_>, place: Place, refused: StoryError) -> StoryError {
     let word = words.whole().trim_start_matches("->").split_whitespace().next().unwrap_or_default();
+    if CONDITIONS.iter().any(|(kind, _)| *kind == word) {
+        return StoryError { place, message: format!("this is a condition: write 'condition {word} …'") };
+    }
+    if let Some((_, kind)) = EVENTS.iter().find(|(reason, _)| *reason == word) {
+        return StoryError { place, message: format!("this is an event: write 'event {kind:?} {word}'") };
+    }
     match nearest(word, KNOWN) {
         Some(_) => StoryError { place, message: unknown(word, "an expectation", &KNOWN) },
         None => refused,
@@ -391,7 +320,6 @@ fn event(words: &mut Words<'_>) -> Read<Expectation> {
         _ => EventKind::Warning,
     };
     let word = words.word("the reason of the event")?;
-    // An unknown type of a metric gives the reason of its condition, too.
     let Some((reason, right)) = EVENTS.into_iter().find(|(reason, _)| *reason == word.text) else {
         return error(
             word.place,

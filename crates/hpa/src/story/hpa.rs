@@ -130,6 +130,16 @@ fn under(line: &Line<'_>, spec: &mut HpaSpec) -> Read<Option<i64>> {
                 }
                 metrics.push(metric(&mut line.words.clone(), &mut words)?);
             }
+            "behavior" => {
+                return error(
+                    word.place,
+                    "leave 'behavior' away: 'scale up:' and 'scale down:' are its lines",
+                );
+            }
+            resource @ ("cpu" | "memory") => {
+                let text = format!("say what kind of metric it is: 'resource {resource}'");
+                return error(word.place, text);
+            }
             other => {
                 let known = ["resource", "pods", "object", "external", "scale", "no", "generation"];
                 return error(word.place, unknown(other, "a metric, 'scale up:' or 'scale down:'", &known));

@@ -47,6 +47,9 @@ pub(super) fn lines(text: &str) -> Read<Vec<Line<'_>>> {
         if let Some(c) = told[indent..].chars().next().filter(|c| c.is_whitespace() || c.is_control()) {
             return error(place(indent), format!("indent with spaces; this is {c:?}"));
         }
+        if indent == 0 && told.starts_with("->") {
+            return error(place(0), "indent what is expected under the 'at' of its turn");
+        }
         while open.last().is_some_and(|(depth, _)| *depth > indent) {
             close(&mut open);
         }

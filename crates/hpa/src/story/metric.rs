@@ -49,6 +49,10 @@ pub(super) enum Source {
 
 /// A metric and what it should be; leaves `words` at the end of what was read.
 pub(super) fn metric<'t>(line: &mut Words<'t>, words: &mut Words<'t>) -> Read<MetricSpec> {
+    if line.peek() != "resource" && line.peek_second() != "metric" {
+        let kind = line.word("a kind of metric")?;
+        return error(line.place(), format!("'{} metric' goes before the name of the metric", kind.text));
+    }
     let source = reference(line)?.source()?;
     let target = metric_target(line)?;
     *words = line.clone();

@@ -23,6 +23,7 @@ mod selector;
 mod tell;
 mod teller;
 mod turns;
+mod vocabulary;
 mod words;
 
 use std::fmt;

@@ -6,9 +6,10 @@
 
 use plimsoll_model::quantity::{Milli, Quantity};
 
-use super::expect::{Expectation, known_condition};
+use super::expect::Expectation;
 use super::metric::Source;
 use super::tell::{TellError, no_words};
+use super::vocabulary::known_condition;
 use crate::inputs::{Container, Phase, Pod, Ready, Requests};
 use crate::label_selector::LabelSelector;
 use crate::spec::{

@@ -97,7 +97,7 @@ impl Teller {
                 self.once("the template", place)?;
                 return self.pods.template(line);
             }
-            ("pods", ":") => {
+            ("pods", second) if second != "metric" => {
                 words.expect("pods")?;
                 self.once("the list of pods", place)?;
                 let target = self.hpa_at(place)?.spec.scale_target_ref.name.clone();
@@ -146,6 +146,9 @@ impl Teller {
         let follows = matches!(words.peek(), "is" | "fails");
         let reference = match reference {
             Ok(reference) if follows => reference,
+            Ok(_) if self.sources.iter().any(|source| source.name() == word) => {
+                return words.choose("'is' or 'fails'", &["is", "fails"]).map(drop);
+            }
             // Not said of a metric: the first word is the mistake, if there is a better one.
             _ if known.contains(&word) => {
                 let text =

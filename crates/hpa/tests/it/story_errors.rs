@@ -54,6 +54,18 @@ fn what_is_wrong_with_a_whole_story_is_said_with_its_place() {
             "3:16: a target: utilization, average value or value is due here, not 'utilisation': did you mean utilization?",
         ),
         (
+            "kubernetes 1.37\nhpa web: 2 to 10 replicas of Deployment/web\n  external queue_depth average value 10",
+            "3:12: 'external metric' goes before the name of the metric",
+        ),
+        (
+            "kubernetes 1.37\nhpa web: 2 to 10 replicas of Deployment/web\n  cpu utilization 50%",
+            "3:3: say what kind of metric it is: 'resource cpu'",
+        ),
+        (
+            "kubernetes 1.37\nhpa web: 2 to 10 replicas of Deployment/web\n  behavior",
+            "3:3: leave 'behavior' away: 'scale up:' and 'scale down:' are its lines",
+        ),
+        (
             "kubernetes 1.37\nhpa web: 2 to 10 replicas of Deployment/web\n  resource cpu utilization 50",
             "3:28: a percentage such as 50% is due here, not '50'",
         ),
@@ -111,6 +123,7 @@ fn what_is_wrong_before_the_first_turn_is_said_with_its_place() {
             "queue_depth is five",
             "6:16: a value is due here: 'five' is no quantity: write a number with an optional suffix, as in 500m, 2, 1k or 100Mi",
         ),
+        ("queue_depth = 5", "6:13: 'is' or 'fails' is due here, not '=': write is or fails"),
         ("queue_depth fails badly", "6:19: the error's text in quotes is due here, not 'badly'"),
         ("queue_depth fails \"badly", "6:19: this text is not closed: end it with \""),
         ("cpu is 5m", "6:10: say which pods have the value: 'on each pod' or 'on web-1 to web-3'"),
@@ -179,6 +192,13 @@ fn what_is_wrong_in_a_turn_is_said_with_its_place() {
             "at 0s\n  -> condition AbleToScale False SucceededRescale",
             "7:28: AbleToScale is never False with SucceededRescale, only True",
         ),
+        ("at 0s\n  -> stays at 3\nat 15s\n  pods 4 ready\n  -> stays at 3", "9:8: ':' is due here, not '4'"),
+        ("at 0s\n-> stays at 3", "7:1: indent what is expected under the 'at' of its turn"),
+        (
+            "at 0s\n  -> AbleToScale True SucceededRescale",
+            "7:6: this is a condition: write 'condition AbleToScale …'",
+        ),
+        ("at 0s\n  -> SuccessfulRescale", "7:6: this is an event: write 'event Normal SuccessfulRescale'"),
         ("at 0s\n  -> event Normal FailedRescale", "7:12: an event FailedRescale is always Warning"),
         (
             "at 0s\n  hpa edited\n  -> stays at 3",
