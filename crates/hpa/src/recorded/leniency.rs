@@ -13,8 +13,8 @@ pub enum Leniency {
     RivalText,
     /// The name of the pod without a request, the informer's first, is left out (`maskPodName`).
     PodName,
-    /// The other HPA of upstream's test is not recorded: it is given the same selector, which is what the expected
-    /// event needs. The event and the condition are still compared.
+    /// The other HPA of upstream's test is not recorded: it is given the same selector (and a pod to share, if no pod is
+    /// recorded), which is what the expected event needs. The event and the condition are still compared.
     Rival,
     /// A turn of 1.35 and older at zero was recorded by a controller of 1.36 rules, which asks no metrics API:
     /// values (and a pod, where the metric needs one) that make the expected size are supplied. That the turn goes on

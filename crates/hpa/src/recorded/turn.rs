@@ -109,6 +109,9 @@ pub(super) fn check(case: &Value, leniencies: &mut Vec<Leniency>) -> Result<Vec<
     let mut others = read::others(&case["otherHpas"])?;
     if others.is_empty() && event("AmbiguousSelector").is_some() {
         leniencies.push(Leniency::Rival);
+        if pods.is_empty() {
+            pods.push(supply::pod(&hpa.spec, labels_for(&scale.selector)));
+        }
         others.push(OtherHpa { name: "test-hpa-2".into(), selector: Selector::parse(&scale.selector).ok() });
     }
     let history = &case["history"];

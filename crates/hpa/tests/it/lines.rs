@@ -135,3 +135,50 @@ fn null_is_an_absent_field_and_what_is_malformed_is_named() {
     let differences = check(&line).differences;
     assert!(differences[0].starts_with("step 0: specReplicas: 9000000000"), "{differences:?}");
 }
+
+#[test]
+fn a_call_of_the_calculator_fails_in_its_words() {
+    let line = |call: &str, metric: Value, expected: &str| {
+        json!({
+            "id": "ours", "kind": "replicaCalc", "versions": ">=1.33", "call": call, "params": {"tolerance": 0.1},
+            "currentReplicas": 3, "pods": [], "metrics": [metric], "targetMilli": 1000, "resource": "",
+            "expected": {"errorContains": expected},
+        })
+    };
+    let service = json!({"kind": "Service", "name": "web"});
+    for line in [
+        line(
+            "objectValue",
+            json!({"kind": "object", "name": "qps", "object": service, "valueMilli": 9000}),
+            "unable to calculate ready pods: no pods returned by selector",
+        ),
+        line(
+            "objectAverageValue",
+            json!({"kind": "object", "name": "qps", "object": service, "error": "boom"}),
+            "unable to get metric qps on Service test-namespace/web: boom",
+        ),
+        line(
+            "podsAverageValue",
+            json!({"kind": "pods", "name": "qps", "error": "boom"}),
+            "unable to get metric qps: boom",
+        ),
+        line(
+            "podsAverageValue",
+            json!({"kind": "pods", "name": "qps", "pods": {}}),
+            "no pods returned by selector",
+        ),
+    ] {
+        assert_eq!(check(&line).differences, [""; 0], "{line}");
+    }
+}
+
+#[test]
+fn groups_of_pods_are_sets() {
+    let pod = |name: &str| json!({"name": name, "phase": "Pending"});
+    let line = json!({
+        "id": "ours", "kind": "group_pods", "versions": "all", "resource": "cpu", "params": {}, "metrics": [],
+        "pods": [pod("hume"), pod("bentham"), pod("epicurus")],
+        "expected": {"readyPodCount": 0, "unready": ["hume", "epicurus", "bentham"], "missing": [], "ignored": []},
+    });
+    assert_eq!(check(&line).differences, [""; 0]);
+}
