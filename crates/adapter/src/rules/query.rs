@@ -5,7 +5,8 @@
 //! query that a Prometheus accepts: a comma that would lead an empty matcher list is dropped, label names that are
 //! no plain identifiers are quoted, and so are series names.
 //!
-//! **Invariant:** values and names that come from a request reach the query only as quoted strings.
+//! **Invariant:** values and names that come from a request, and names of series, reach the query only as quoted
+//! strings, unless they consist of characters that mean nothing to PromQL.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -79,6 +80,20 @@ pub enum QueryError {
     /// The template gave nothing.
     #[error("metricsQuery gives an empty query")]
     Empty,
+    /// `<<.LabelValuesByName>>` stands in the query as it is, so that this value could become a part of it.
+    #[error(
+        "the value {} of {label} is no name of Kubernetes, and metricsQuery puts it into the query unquoted, by \
+         <<.LabelValuesByName>>: use <<.LabelMatchers>>",
+        quote(value.as_bytes())
+    )]
+    UnsafeValue { label: String, value: String },
+    /// `<<.Series>>` stands where a name cannot be quoted, so that this one could become a part of the query.
+    #[error(
+        "the series name {} has to be quoted, and metricsQuery leaves no place for that: write \
+         <<.Series>>{{<<.LabelMatchers>>}}",
+        quote(series.as_bytes())
+    )]
+    UnsafeSeries { series: String },
 }
 
 impl From<ExecutionError> for QueryError {
@@ -92,13 +107,19 @@ impl From<ExecutionError> for QueryError {
 /// # Errors
 /// See [`QueryError`].
 pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, QueryError> {
-    let text = render_as(template, subject, Style::Bare)?;
+    let safe_series = subject.series.chars().all(means_nothing);
+    // A bare name with an operator character in it is silently arithmetic, one with braces may be any query at all:
+    // such a name is never sent bare.
+    let style = if safe_series { Style::Bare } else { Style::Quoted };
+    let text = render_as(template, subject, style)?;
     if text.is_empty() {
         return Err(QueryError::Empty);
     }
-    // A bare name with an operator character in it is silently arithmetic, so it is never sent.
-    if subject.series.contains(OPERATORS) {
-        let text = render_as(template, subject, Style::Quoted)?;
+    check_values(template, subject, style, &text)?;
+    if !safe_series {
+        if stands_unquoted(&text, subject.series) {
+            return Err(QueryError::UnsafeSeries { series: subject.series.to_owned() });
+        }
         return Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted: None });
     }
     let odd_selector =
@@ -112,6 +133,64 @@ pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, Query
     Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted })
 }
 
+/// Characters that PromQL reads as part of a name, or not at all: with them alone, a bare name is a name or a mistake.
+fn means_nothing(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | ':' | '.') || !character.is_ascii()
+}
+
+/// Whether `series` occurs in `text` elsewhere than as a string of its own.
+fn stands_unquoted(text: &str, series: &str) -> bool {
+    text.replace(&quote(series.as_bytes()), " ").contains(series)
+}
+
+/// Refuses `text` if a value that could end a string, or widen a regular expression, is in it by
+/// `<<.LabelValuesByName>>`, which gives values as they are.
+fn check_values(
+    template: &Template,
+    subject: &Subject<'_>,
+    style: Style,
+    text: &str,
+) -> Result<(), QueryError> {
+    let labels = unsafe_labels(subject);
+    let Some(label) = labels.iter().flatten().next().copied() else { return Ok(()) };
+    let mut others = data(subject, style)?;
+    let mut value = String::new();
+    for (_, given) in others.values.iter_mut().filter(|(name, _)| labels.contains(&Some(*name))) {
+        let given = std::mem::replace(given, "x".to_owned());
+        if value.is_empty() {
+            value = given;
+        }
+    }
+    let empty = others.empty;
+    let other = template.render(&others.into_value()).map(|other| mended(other, subject, style, empty));
+    if other.is_ok_and(|other| other == text) {
+        return Ok(());
+    }
+    Err(QueryError::UnsafeValue { label: label.to_owned(), value })
+}
+
+/// The labels of values that are no names of Kubernetes. Those of selectors have been checked when they were parsed.
+fn unsafe_labels<'a>(subject: &Subject<'a>) -> [Option<&'a str>; 2] {
+    let namespace = subject.namespace.filter(|(_, namespace)| !is_plain_name(namespace.as_bytes()));
+    let objects = subject.objects.filter(|(_, names)| match names {
+        Names::Listed(names) => !names.iter().all(|name| is_plain_name(name.as_bytes())),
+        Names::Requested(name) => !is_plain_name(name),
+    });
+    [namespace.map(|(label, _)| label), objects.map(|(label, _)| label)]
+}
+
+/// Whether `name` is one that Kubernetes could give to an object, and PromQL could not take for anything else.
+fn is_plain_name(name: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    let ends = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    ends(name.first()) && ends(name.last()) && name.iter().all(plain) && !has_dots(name)
+}
+
+/// Two dots in a row are in no name of Kubernetes, and match any two characters.
+fn has_dots(name: &[u8]) -> bool {
+    name.windows(2).any(|pair| pair == b"..")
+}
+
 fn selects_namespace(text: &str, subject: &Subject<'_>) -> bool {
     subject.namespace.is_some_and(|(label, namespace)| {
         let mut matcher = String::new();
@@ -119,9 +198,6 @@ fn selects_namespace(text: &str, subject: &Subject<'_>) -> bool {
         text.contains(&matcher)
     })
 }
-
-/// Characters that make a bare series name a valid expression of another meaning.
-const OPERATORS: [char; 7] = ['-', '+', '*', '/', '%', '^', ' '];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -132,14 +208,16 @@ enum Style {
 }
 
 fn render_as(template: &Template, subject: &Subject<'_>, style: Style) -> Result<String, QueryError> {
-    let (data, empty) = data(subject, style)?;
-    let text = template.render(&data)?;
+    let data = data(subject, style)?;
+    let empty = data.empty;
+    let text = template.render(&data.into_value())?;
     Ok(mended(text, subject, style, empty))
 }
 
 /// The bytes of `template` that gave byte `at` of `text`, which is what it gives for `subject`.
 pub(super) fn source_of(template: &Template, subject: &Subject<'_>, text: &str, at: usize) -> Range<usize> {
-    let rendered = data(subject, Style::Bare).and_then(|(data, _)| Ok(template.render_with_origin(&data)?));
+    let rendered =
+        data(subject, Style::Bare).and_then(|data| Ok(template.render_with_origin(&data.into_value())?));
     let Ok((raw, origin)) = rendered else { return 0..0 };
     // Mending changes one stretch in the middle: before it bytes count from the start, behind it from the end.
     let same = |a: &mut dyn Iterator<Item = (u8, u8)>| a.take_while(|(raw, text)| raw == text).count();
@@ -154,8 +232,29 @@ pub(super) fn source_of(template: &Template, subject: &Subject<'_>, text: &str, 
     origin.of(at)
 }
 
-/// What the template is rendered with, and whether there are no matchers.
-fn data<'a>(subject: &Subject<'a>, style: Style) -> Result<(Value<'a>, bool), QueryError> {
+/// What a template is rendered with.
+struct Data<'a> {
+    series: &'a str,
+    matchers: String,
+    values: Vec<(&'a str, String)>,
+    grouped: Vec<String>,
+    /// There are no matchers.
+    empty: bool,
+}
+
+impl<'a> Data<'a> {
+    fn into_value(self) -> Value<'a> {
+        Value::record([
+            ("Series", Value::from(self.series)),
+            ("LabelMatchers", Value::from(self.matchers)),
+            ("LabelValuesByName", Value::map(self.values)),
+            ("GroupBy", Value::from(self.grouped.join(","))),
+            ("GroupBySlice", Value::strings(self.grouped)),
+        ])
+    }
+}
+
+fn data<'a>(subject: &Subject<'a>, style: Style) -> Result<Data<'a>, QueryError> {
     let mut matchers = String::new();
     let mut values: Vec<(&str, String)> = Vec::new();
     for requirement in &subject.selector.requirements {
@@ -188,14 +287,7 @@ fn data<'a>(subject: &Subject<'a>, style: Style) -> Result<(Value<'a>, bool), Qu
     }
     let empty = matchers.is_empty();
     let grouped: Vec<String> = subject.group_by.iter().map(|label| label_name(label).into_owned()).collect();
-    let data = Value::record([
-        ("Series", Value::from(subject.series)),
-        ("LabelMatchers", Value::from(matchers)),
-        ("LabelValuesByName", Value::map(values)),
-        ("GroupBy", Value::from(grouped.join(","))),
-        ("GroupBySlice", Value::strings(grouped)),
-    ]);
-    Ok((data, empty))
+    Ok(Data { series: subject.series, matchers, values, grouped, empty })
 }
 
 fn mended(mut text: String, subject: &Subject<'_>, style: Style, empty: bool) -> String {

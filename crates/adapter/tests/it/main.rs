@@ -2,6 +2,7 @@
 
 mod custom;
 mod external;
+mod hostile;
 mod load;
 mod patterns;
 mod prometheus;
