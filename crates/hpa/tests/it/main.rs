@@ -9,3 +9,4 @@ mod stories;
 mod story_errors;
 mod story_properties;
 mod story_told;
+mod versions;
