@@ -47,7 +47,12 @@ pub(crate) struct ServerMetrics {
     pub(crate) pending: Gauge,
     /// Those of them whose sender is known.
     pub(crate) in_flight: Gauge,
+    /// Bytes of their heads.
+    pub(crate) pending_bytes: Gauge,
+    /// Requests of anonymous clients that are being answered.
+    pub(crate) anonymous: Gauge,
     pub(crate) connections: Gauge,
+    pub(crate) connections_refused: Counter,
     pub(crate) handshake_errors: Counter,
     /// The label of a request for no resource.
     pub(crate) no_resource: Arc<String>,
@@ -62,7 +67,10 @@ impl ServerMetrics {
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             pending: Gauge::default(),
             in_flight: Gauge::default(),
+            pending_bytes: Gauge::default(),
+            anonymous: Gauge::default(),
             connections: Gauge::default(),
+            connections_refused: Counter::default(),
             handshake_errors: Counter::default(),
             no_resource: Arc::default(),
         };
@@ -90,6 +98,11 @@ impl ServerMetrics {
             "apiserver_open_connections",
             "Connections that are open, handshakes included",
             metrics.connections.clone(),
+        );
+        registry.register(
+            "apiserver_connections_refused",
+            "Connections that were closed at once because their address has too many",
+            metrics.connections_refused.clone(),
         );
         registry.register(
             "apiserver_tls_handshake_errors",

@@ -39,9 +39,20 @@ const COMPRESS_ABOVE: usize = 128 * 1024;
 /// Bodies above this size are compressed away from the threads that serve requests.
 const COMPRESS_ELSEWHERE_ABOVE: usize = 1024 * 1024;
 
+/// Characters of all warnings of an answer (apiserver `warning.truncateAtTotalRunes`): they repeat what the client asked
+/// for, and headers have little room in some clients.
+const WARNINGS: usize = 4 * 1024;
+
 /// Members of this group are answered even when too many requests are in flight, as upstream does: the
 /// aggregator's availability probes are among them.
 const EXEMPT: &str = "system:masters";
+
+/// Whoever shows no credentials.
+const UNAUTHENTICATED: &str = "system:unauthenticated";
+
+/// In the extensions of a response: its sender is unknown, and is not to keep an HTTP/2 connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ToStranger;
 
 /// For each request that may be in flight, so many may wait for their sender to be authenticated. It bounds
 /// memory while nobody answers token reviews, and is no matter of fairness, so that nobody is exempt.
@@ -64,6 +75,8 @@ pub(crate) struct Pipeline {
     pub(crate) metrics: ServerMetrics,
     pub(crate) audit_ids: AuditIds,
     pub(crate) max_in_flight: i64,
+    pub(crate) max_anonymous: i64,
+    pub(crate) max_pending_bytes: i64,
     pub(crate) request_timeout: Duration,
     pub(crate) max_uri_bytes: usize,
 }
@@ -72,11 +85,13 @@ pub(crate) struct Pipeline {
 struct Outcome {
     reply: Reply,
     labels: Option<RequestLabels>,
+    /// Nobody in particular asked, or somebody whose credentials are not good.
+    stranger: bool,
 }
 
 impl From<Reply> for Outcome {
     fn from(reply: Reply) -> Self {
-        Self { reply, labels: None }
+        Self { reply, labels: None, stranger: false }
     }
 }
 
@@ -107,7 +122,10 @@ impl Pipeline {
         };
         let code = outcome.reply.answer.status;
         let labels = outcome.labels.unwrap_or_else(|| self.unrouted_labels());
-        let response = finish(outcome.reply, audit_id, compress).await;
+        let mut response = finish(outcome.reply, audit_id, compress).await;
+        if outcome.stranger {
+            response.extensions_mut().insert(ToStranger);
+        }
         let elapsed = started.elapsed();
         tracing::debug!(method = %parts.method, path = parts.uri.path(), code = code.as_u16(), ?elapsed, "answered");
         self.metrics.observe(labels, code, elapsed);
@@ -131,8 +149,11 @@ impl Pipeline {
         peer: &[CertificateDer<'static>],
         attributes: &Attributes,
     ) -> Outcome {
-        let pending = Counted::new(&self.metrics.pending);
-        if pending.before >= self.max_in_flight.saturating_mul(PENDING_PER_SLOT) {
+        let pending = Counted::new(&self.metrics.pending, 1);
+        let held = Counted::new(&self.metrics.pending_bytes, head_bytes(parts));
+        if pending.before >= self.max_in_flight.saturating_mul(PENDING_PER_SLOT)
+            || held.before.saturating_add(held.count) > self.max_pending_bytes
+        {
             return sent_away(parts).into();
         }
         let user = match self.authenticator.authenticate(parts, peer).await {
@@ -141,20 +162,31 @@ impl Pipeline {
                 if let AuthenticationError::Unavailable(reason) = &error {
                     tracing::warn!(%reason, "credentials could not be checked");
                 }
-                return Reply::from(failure(&Status::unauthorized(), parts)).into();
+                let reply = Reply::from(failure(&Status::unauthorized(), parts));
+                let stranger = error == AuthenticationError::Unauthorized;
+                return Outcome { reply, labels: None, stranger };
             }
         };
-        let slot = Counted::new(&self.metrics.in_flight);
-        if slot.before >= self.max_in_flight && !user.groups.iter().any(|group| group == EXEMPT) {
-            return sent_away(parts).into();
+        let is_in = |name: &str| user.groups.iter().any(|group| group == name);
+        let nobody = is_in(UNAUTHENTICATED);
+        // The connection of a front proxy carries the requests of everybody.
+        let stranger = nobody && !user.proxied;
+        let away = || Outcome { reply: sent_away(parts), labels: None, stranger };
+        let anonymous = nobody.then(|| Counted::new(&self.metrics.anonymous, 1));
+        if anonymous.as_ref().is_some_and(|anonymous| anonymous.before >= self.max_anonymous) {
+            return away();
         }
-        if let Some(refusal) = self.refusal(&user, attributes, parts).await {
-            return refusal.into();
+        let slot = Counted::new(&self.metrics.in_flight, 1);
+        if slot.before >= self.max_in_flight && !is_in(EXEMPT) {
+            return away();
+        }
+        if let Some(reply) = self.refusal(&user, attributes, parts).await {
+            return Outcome { reply, labels: None, stranger };
         }
         let snapshot = self.snapshot(&user);
         let labels = self.labels(&snapshot, attributes);
         let reply = self.route(parts, attributes, &snapshot).await;
-        Outcome { reply, labels: Some(labels) }
+        Outcome { reply, labels: Some(labels), stranger }
     }
 
     fn snapshot(&self, user: &User) -> Arc<Snapshot> {
@@ -306,23 +338,32 @@ impl Pipeline {
     }
 }
 
-/// One more while it lives.
+/// So many more while it lives.
 struct Counted<'a> {
     gauge: &'a Gauge,
-    /// The count without this one.
+    count: i64,
+    /// The count without these.
     before: i64,
 }
 
 impl<'a> Counted<'a> {
-    fn new(gauge: &'a Gauge) -> Self {
-        Self { gauge, before: gauge.inc() }
+    fn new(gauge: &'a Gauge, count: i64) -> Self {
+        Self { gauge, count, before: gauge.inc_by(count) }
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.gauge.dec();
+        self.gauge.dec_by(self.count);
     }
+}
+
+/// About as many bytes as the head takes in memory.
+fn head_bytes(parts: &Parts) -> i64 {
+    let fields: usize =
+        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    i64::try_from(fields + target).unwrap_or(i64::MAX)
 }
 
 fn sent_away(parts: &Parts) -> Reply {
@@ -395,8 +436,14 @@ async fn finish(reply: Reply, audit_id: HeaderValue, compress: bool) -> Response
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
+    let mut room = WARNINGS;
     for warning in &answer.warnings {
-        if let Ok(value) = HeaderValue::from_bytes(warning_text(warning).as_bytes()) {
+        if room == 0 {
+            break;
+        }
+        let warning: String = warning.chars().take(room).collect();
+        room -= warning.chars().count();
+        if let Ok(value) = HeaderValue::from_bytes(warning_text(&warning).as_bytes()) {
             headers.append(header::WARNING, value);
         }
     }
@@ -422,4 +469,40 @@ fn warning_text(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn warnings(texts: &[String]) -> Vec<HeaderValue> {
+        let answer = Answer {
+            status: StatusCode::OK,
+            content_type: "text/plain",
+            body: Bytes::new(),
+            warnings: texts.to_vec(),
+        };
+        let response = finish(Reply::from(answer), HeaderValue::from_static("id"), false).await;
+        assert_eq!(response.headers().len() - 3, response.headers().get_all(header::WARNING).iter().count());
+        response.headers().get_all(header::WARNING).iter().cloned().collect()
+    }
+
+    #[tokio::test]
+    async fn a_warning_is_one_header_whatever_it_says() {
+        let hostile = "a\r\nSet-Cookie: x=1\r\n\r\n<body>\0\u{85}\u{7f}\"quoted\" \\ é";
+        let expected = "299 - \"a  Set-Cookie: x=1    <body>   \\\"quoted\\\" \\\\ é\"";
+        assert_eq!(
+            warnings(&[hostile.to_owned()]).await,
+            [HeaderValue::from_bytes(expected.as_bytes()).unwrap()]
+        );
+    }
+
+    #[tokio::test]
+    async fn warnings_have_little_room_together() {
+        let long = vec!["é".repeat(3000); 50];
+        let told = warnings(&long).await;
+        let characters: usize =
+            told.iter().map(|one| String::from_utf8_lossy(one.as_bytes()).matches('é').count()).sum();
+        assert_eq!((told.len(), characters), (2, WARNINGS));
+    }
 }

@@ -9,6 +9,7 @@
 mod connection;
 mod fragment;
 mod limits;
+mod places;
 
 use std::future::Future;
 use std::io;
@@ -19,8 +20,9 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use limits::Limits;
 
@@ -35,6 +37,8 @@ use crate::pipeline::Pipeline;
 use crate::route::{ApiGroups, DebugPages};
 use crate::tls::{ClientCas, Tls, TlsError, TlsSettings};
 use crate::version::VersionInfo;
+
+use places::Places;
 
 /// How the server is to behave.
 #[derive(Debug, Clone)]
@@ -132,7 +136,9 @@ impl Server {
             registry,
             metrics,
             audit_ids: AuditIds::new(),
-            max_in_flight: i64::try_from(limits.in_flight).unwrap_or(i64::MAX),
+            max_in_flight: count(limits.in_flight),
+            max_anonymous: count(limits.anonymous_in_flight),
+            max_pending_bytes: count(limits.pending_bytes),
             request_timeout: limits.request_timeout,
             max_uri_bytes: limits.uri_bytes,
         };
@@ -173,20 +179,33 @@ impl Server {
     }
 
     async fn accept(&self, connections: &mut JoinSet<()>, told: &watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let places = Places::new(self.limits.connections, self.limits.connections_per_address);
         let protocols = connection::Protocols::new(&self.limits);
+        let (mut failing, mut crowded) = (Rarely::default(), Rarely::default());
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
+            let Some(place) = places.free().await else { return };
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                // The client is gone already.
+                Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
+                    if failing.may_speak() {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
                     // Most often too many open files; the pause lets some close.
-                    tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
             while connections.try_join_next().is_some() {}
+            let Some(taken) = places.take(place, peer.ip()) else {
+                self.pipeline.metrics.connections_refused.inc();
+                if crowded.may_speak() {
+                    let (address, most) = (peer.ip(), self.limits.connections_per_address);
+                    tracing::warn!(%address, most, "a client has too many connections; further ones are closed");
+                }
+                continue;
+            };
             let serve = connection::serve(
                 stream,
                 self.tls.config(),
@@ -196,8 +215,35 @@ impl Server {
             );
             connections.spawn(async move {
                 serve.await;
-                drop(place);
+                drop(taken);
             });
         }
+    }
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Failures to accept that say nothing about the next connection.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// What clients can cause as often as they like is logged now and then.
+#[derive(Default)]
+struct Rarely(Option<Instant>);
+
+impl Rarely {
+    const EVERY: Duration = Duration::from_secs(30);
+
+    fn may_speak(&mut self) -> bool {
+        let now = Instant::now();
+        let may = self.0.is_none_or(|last| now.duration_since(last) >= Self::EVERY);
+        if may {
+            self.0 = Some(now);
+        }
+        may
     }
 }

@@ -19,13 +19,14 @@ use hyper_util::server::conn::auto::Builder;
 use rustls_pki_types::CertificateDer;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::fragment::Escaping;
 use super::limits::Limits;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, ToStranger};
 
 /// The HTTP implementations, set up once.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(super) struct Protocols {
     http2: Arc<Builder<TokioExecutor>>,
     handshake_timeout: Duration,
     idle_timeout: Duration,
+    /// How long a connection may go on that is sent away.
+    farewell: Duration,
 }
 
 impl Protocols {
@@ -58,6 +61,7 @@ impl Protocols {
             http2: Arc::new(http2),
             handshake_timeout: limits.handshake_timeout,
             idle_timeout: limits.idle_timeout,
+            farewell: limits.idle_timeout.max(limits.request_timeout),
         }
     }
 }
@@ -96,38 +100,40 @@ pub(super) async fn serve(
     let http2 = session.alpn_protocol() == Some(b"h2");
     let peer = session.peer_certificates().unwrap_or_default().to_vec();
     let activity = Arc::new(Activity::default());
-    let service = Service { shared: Arc::new(Shared { pipeline, peer }), activity: Arc::clone(&activity) };
+    let service =
+        Service { shared: Arc::new(Shared { pipeline, peer }), activity: Arc::clone(&activity), http2 };
     let builder = if http2 { &protocols.http2 } else { &protocols.http1 };
     let stream = Escaping::new(stream, !http2);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut idle = tokio::time::interval(protocols.idle_timeout);
     idle.reset();
     let mut seen = activity.started.load(Ordering::Relaxed);
-    let mut leaving = false;
+    // When the client was told to leave.
+    let mut left: Option<Instant> = None;
     loop {
-        tokio::select! {
+        let leave = tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
                 }
                 return;
             }
-            _ = told.wait_for(|told| *told), if !leaving => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-            }
+            _ = told.wait_for(|told| *told), if left.is_none() => true,
+            () = activity.stranger.notified(), if left.is_none() => true,
             _ = idle.tick() => {
                 let started = activity.started.load(Ordering::Relaxed);
-                if started == seen && activity.running.load(Ordering::Relaxed) == 0 {
-                    if leaving {
-                        tracing::debug!("connection cut: its client does not read the last answer");
-                        return;
-                    }
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
+                let quiet = started == seen && activity.running.load(Ordering::Relaxed) == 0;
+                if left.is_some_and(|since| quiet || since.elapsed() >= protocols.farewell) {
+                    tracing::debug!("connection cut: its client does not read the last answer, or does not leave");
+                    return;
                 }
                 seen = started;
+                quiet
             }
+        };
+        if leave {
+            left = Some(Instant::now());
+            connection.as_mut().graceful_shutdown();
         }
     }
 }
@@ -171,6 +177,9 @@ impl Drop for Counted {
 struct Activity {
     started: AtomicU64,
     running: AtomicU32,
+    /// Told when an HTTP/2 client has turned out to be unknown. HTTP/2 lets a client do much with few bytes, so that
+    /// unknown ones get no more of it than of HTTP/1.1, as upstream does (`UnauthenticatedHTTP2DOSMitigation`).
+    stranger: Notify,
 }
 
 struct Running(Arc<Activity>);
@@ -197,6 +206,7 @@ struct Shared {
 struct Service {
     shared: Arc<Shared>,
     activity: Arc<Activity>,
+    http2: bool,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -206,9 +216,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (shared, running) = (Arc::clone(&self.shared), Running::new(&self.activity));
+        let http2 = self.http2;
         let (parts, _body) = request.into_parts();
         Box::pin(async move {
             let response = shared.pipeline.respond(parts, &shared.peer).await;
+            if http2 && response.extensions().get::<ToStranger>().is_some() {
+                running.0.stranger.notify_one();
+            }
             drop(running);
             Ok(response)
         })

@@ -3,7 +3,8 @@
 //! A handshake proves that the client holds the key of the certificate it presents. Which authority vouches for
 //! it, and whether it is a front proxy or a user, is for the [`Authenticator`](crate::identity::Authenticator).
 //!
-//! **Invariant:** a handshake with a certificate whose key the client does not hold fails.
+//! **Invariant:** a handshake with a certificate whose key the client does not hold fails, and so does one with a chain
+//! that is long or large: it is kept for as long as the connection lasts.
 
 use std::sync::Arc;
 
@@ -14,6 +15,10 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::ClientCas;
+
+/// Certificates in a client's chain, and their bytes together. Chains of Kubernetes have one to three of a kilobyte each.
+pub const LONGEST_CHAIN: usize = 8;
+pub const LARGEST_CHAIN: usize = 16 * 1024;
 
 /// Accepts any client certificate whose key the client holds.
 #[derive(Debug)]
@@ -52,10 +57,14 @@ impl ClientCertVerifier for DeferredTrust {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let bytes: usize = intermediates.iter().map(|one| one.len()).sum();
+        if intermediates.len() >= LONGEST_CHAIN || end_entity.len() + bytes > LARGEST_CHAIN {
+            return Err(Error::General("the client's certificate chain is too long".to_owned()));
+        }
         Ok(ClientCertVerified::assertion())
     }
 

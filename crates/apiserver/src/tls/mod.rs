@@ -19,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
+pub use client_certs::{LARGEST_CHAIN, LONGEST_CHAIN};
 pub use files::{CertificateFiles, Pair, ReadError, SniPair};
 pub use settings::{CipherSuites, MinVersion, UnknownCipherSuite};
 

@@ -115,3 +115,28 @@ async fn the_oldest_version_of_tls_can_be_raised() {
     let stand = Stand::start(Plan::default()).await;
     assert!(Connection::open_tls12(stand.address).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_chain_that_is_long_or_large_ends_the_handshake() {
+    use plimsoll_apiserver::tls::{LARGEST_CHAIN, LONGEST_CHAIN};
+    let stand = Stand::start(Plan::default()).await;
+    let pair = generated(&["client"]);
+    let served = async |chain: Vec<CertificateDer<'static>>| {
+        let client = Client { certificate: Some((chain, key_of(&pair))), ..Client::default() };
+        let Ok(mut connection) = Connection::open(stand.address, &client).await else { return false };
+        // With TLS 1.3 the client hears of it after its side of the handshake.
+        connection.send_if_open(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        connection.read(false).await.is_some_and(|reply| reply.status == 200)
+    };
+    let leaf = pair.cert.der().clone();
+    let with = |more: CertificateDer<'static>, count: usize| {
+        let mut chain = vec![leaf.clone()];
+        chain.extend(std::iter::repeat_n(more, count));
+        chain
+    };
+    let large = CertificateDer::from(vec![0; LARGEST_CHAIN]);
+    assert!(served(with(leaf.clone(), LONGEST_CHAIN - 1)).await);
+    assert!(!served(with(leaf.clone(), LONGEST_CHAIN)).await);
+    assert!(!served(with(large, 1)).await);
+    assert!(served(with(leaf.clone(), 0)).await);
+}

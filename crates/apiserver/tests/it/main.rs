@@ -5,6 +5,8 @@ mod certificates;
 mod cluster;
 mod connections;
 mod discovery;
+mod floods;
+mod paths;
 mod pipeline;
 mod recorded;
 mod stand;

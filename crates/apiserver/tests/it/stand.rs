@@ -434,6 +434,13 @@ impl Reply {
     }
 }
 
+/// A connection without TLS yet, from another address of this machine.
+pub async fn dial_from(source: &str, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
+    socket.connect(address).await
+}
+
 /// Waits until `condition` holds.
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let wait = async {

@@ -60,7 +60,8 @@ impl ProxyNames {
 
     fn extra(&self, headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
         let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for prefix in &self.extra_prefix {
+        // Every header begins with nothing, the one with the credentials included.
+        for prefix in self.extra_prefix.iter().filter(|prefix| !prefix.trim().is_empty()) {
             for (name, value) in headers {
                 if let Some(key) = name.as_str().strip_prefix(prefix.as_str())
                     && let Some(value) = text(value)
@@ -151,6 +152,46 @@ mod tests {
         let names = ProxyNames { uid: Vec::new(), ..names() };
         let user = names.user(&headers(&[("X-Remote-User", "bob"), ("X-Remote-Uid", "42")]));
         assert_eq!(user.expect("a user").uid, "");
+    }
+
+    #[test]
+    fn an_empty_prefix_makes_no_header_an_attribute() {
+        let names = ProxyNames { extra_prefix: vec![String::new(), " ".into()], ..names() };
+        let user = names.user(&headers(&[("X-Remote-User", "bob"), ("Authorization", "Bearer secret")]));
+        assert_eq!(user.expect("a user").extra, BTreeMap::new());
+    }
+
+    #[test]
+    fn names_of_attributes_decode_once_and_keep_what_is_not_encoded_well() {
+        for (header, key) in [
+            ("x-remote-extra-a%2Fb", "a/b"),
+            ("x-remote-extra-a%252Fb", "a%2fb"),
+            ("x-remote-extra-%c3%a9", "é"),
+            ("x-remote-extra-%ff", "%ff"),
+            ("x-remote-extra-%", "%"),
+            ("x-remote-extra-%2", "%2"),
+            ("x-remote-extra-%2x", "%2x"),
+            ("x-remote-extra-%00", "\0"),
+            ("x-remote-extra-", ""),
+        ] {
+            let user = names().user(&headers(&[("X-Remote-User", "bob"), (header, "v")])).expect("a user");
+            assert_eq!(user.extra, BTreeMap::from([(key.to_owned(), vec!["v".to_owned()])]), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_first_header_that_names_somebody_counts_and_what_is_no_text_names_nobody() {
+        let names = ProxyNames {
+            username: vec![HeaderName::from_static("x-first"), HeaderName::from_static("x-second")],
+            ..names()
+        };
+        let named = |pairs: &[(&str, &str)]| names.user(&headers(pairs)).map(|user| user.name);
+        assert_eq!(named(&[("X-Second", "b"), ("X-First", "a"), ("X-First", "c")]).as_deref(), Some("a"));
+        assert_eq!(named(&[("X-Second", "b"), ("X-First", "")]).as_deref(), Some("b"));
+        let mut odd = HeaderMap::new();
+        odd.insert("x-first", http::HeaderValue::from_bytes(b"root\xff").expect("a value"));
+        odd.append("x-remote-group", http::HeaderValue::from_bytes(b"system:masters\xff").expect("a value"));
+        assert_eq!(names.user(&odd), None);
     }
 
     #[test]
