@@ -52,6 +52,13 @@ pub(super) fn milli(milli: i64) -> Told<String> {
     no_words(format!("{milli} thousandths, which are no quantity"))
 }
 
+/// A quantity of a spec. Printed anew, one at the limits may overflow in another way.
+fn quantity(quantity: &Quantity) -> Told<String> {
+    let text = quantity.to_string();
+    let same = |again: Quantity| again.milli() == quantity.milli() && again.as_f64() == quantity.as_f64();
+    if Quantity::parse(&text).is_ok_and(same) { Ok(text) } else { no_words(format!("the quantity {text}")) }
+}
+
 /// `2 to 10 replicas of apps/v1 Deployment/web`.
 pub(super) fn size_and_target(spec: &HpaSpec) -> Told<String> {
     let size = match spec.min_replicas {
@@ -107,10 +114,13 @@ pub(super) fn spec(spec: &HpaSpec) -> Told<Vec<String>> {
 }
 
 fn metric_target(target: &MetricTarget) -> Told<String> {
+    let said = |words: &str, value: &Option<Quantity>| {
+        value.as_ref().map(|value| Ok::<_, TellError>(format!("{words} {}", quantity(value)?))).transpose()
+    };
     let utilization =
         target.average_utilization.map(|percent| ("Utilization", format!("utilization {percent}%")));
-    let average = target.average_value.map(|quantity| ("AverageValue", format!("average value {quantity}")));
-    let value = target.value.map(|quantity| ("Value", format!("value {quantity}")));
+    let average = said("average value", &target.average_value)?.map(|words| ("AverageValue", words));
+    let value = said("value", &target.value)?.map(|words| ("Value", words));
     let mut parts: Vec<_> = [utilization, average, value].into_iter().flatten().collect();
     // The first one gives the type.
     parts.sort_by_key(|(kind, _)| *kind != target.kind);
@@ -142,7 +152,7 @@ fn rules(rules: Option<&ScalingRules>) -> Told<String> {
         parts.push(format!("select {select}"));
     }
     if let Some(tolerance) = &rules.tolerance {
-        parts.push(format!("tolerance {tolerance}"));
+        parts.push(format!("tolerance {}", quantity(tolerance)?));
     }
     Ok(if parts.is_empty() { "defaults".to_owned() } else { parts.join(", ") })
 }
