@@ -87,13 +87,13 @@ pub enum QueryError {
         quote(value.as_bytes())
     )]
     UnsafeValue { label: String, value: String },
-    /// `<<.Series>>` stands where a name cannot be quoted, so that this one could become a part of the query.
+    /// `<<.Series>>` stands where a name cannot be quoted, so that this one could become a part of the query `text`.
     #[error(
         "the series name {} has to be quoted, and metricsQuery leaves no place for that: write \
          <<.Series>>{{<<.LabelMatchers>>}}",
         quote(series.as_bytes())
     )]
-    UnsafeSeries { series: String },
+    UnsafeSeries { series: String, text: String },
 }
 
 impl From<ExecutionError> for QueryError {
@@ -118,7 +118,7 @@ pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, Query
     check_values(template, subject, style, &text)?;
     if !safe_series {
         if stands_unquoted(&text, subject.series) {
-            return Err(QueryError::UnsafeSeries { series: subject.series.to_owned() });
+            return Err(QueryError::UnsafeSeries { series: subject.series.to_owned(), text });
         }
         return Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted: None });
     }

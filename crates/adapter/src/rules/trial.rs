@@ -195,7 +195,12 @@ impl<'a> Tried<'a> {
         let Trial { what, subject } = trial;
         let rendered =
             self.template.ok_or(QueryError::Empty).and_then(|template| query::render(template, &subject));
-        let rendered = rendered.map_err(|error| Box::new(self.not_rendered(what, error)))?;
+        let rendered = rendered.map_err(|error| {
+            Box::new(match error {
+                QueryError::UnsafeSeries { text, .. } => self.bare_name(&subject, &text),
+                error => self.not_rendered(what, error),
+            })
+        })?;
         // A server that refuses bare names is asked again with quoted ones.
         let texts = [Some(rendered.text.clone()), rendered.quoted];
         let read = texts.into_iter().flatten().find_map(|text| Some((syntax::parse(&text).ok()?, text)));

@@ -164,7 +164,7 @@ fn names_of_series_are_quoted_or_refused_whatever_they_say() {
             "x{__name__='<<.Series>>',<<.LabelMatchers>>}",
         ] {
             match of_pod(text, hostile, "ns", "web") {
-                Err(QueryError::UnsafeSeries { series }) => assert_eq!(series, hostile),
+                Err(QueryError::UnsafeSeries { series, .. }) => assert_eq!(series, hostile),
                 Ok(query) => assert!(
                     parse(&query.text).is_err() && hostile.contains(['.', '\u{202e}']),
                     "{text} {query:?}"
