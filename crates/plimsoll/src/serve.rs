@@ -7,6 +7,7 @@
 
 mod connect;
 mod debug;
+mod files;
 mod metrics;
 mod notes;
 mod readiness;
@@ -66,8 +67,9 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
     // Signals count from here on: the first process of a container dies of none that it does not handle.
     let mut stop = pin!(stop);
     let cluster = tokio::select! {
-        cluster = Cluster::start(connect::kubernetes(&settings), cluster_metrics) => cluster?,
+        biased;
         () = stop.as_mut() => return Ok(()),
+        cluster = Cluster::start(connect::kubernetes(&settings), cluster_metrics) => cluster?,
     };
 
     let relist = RelistSettings {
@@ -94,7 +96,7 @@ async fn serve(settings: ServeSettings, stop: impl Future<Output = ()>) -> anyho
         debug: Some(Arc::new(debug::Pages::new(Arc::clone(&adapter), reload_state))),
         registry,
     };
-    let server = Server::build(connect::server(&settings)?, services).await?;
+    let server = Server::build(connect::server(&settings, files::raise_limit())?, services).await?;
     tracing::info!(address = %server.local_addr(), prometheus = adapter.server(), "serving");
 
     let mapper = {

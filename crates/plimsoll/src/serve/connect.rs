@@ -94,11 +94,20 @@ fn authorization(settings: &arguments::AuthorizationSettings) -> AuthorizationSe
     AuthorizationSettings { allowed_ttl: settings.allowed_cache, denied_ttl: settings.denied_cache }
 }
 
-pub(super) fn server(settings: &ServeSettings) -> anyhow::Result<Settings> {
+/// The server of a process that may open `files` files at a time.
+pub(super) fn server(settings: &ServeSettings, files: usize) -> anyhow::Result<Settings> {
     let serving = &settings.serving;
     let pair =
         |(certificate, key): &(PathBuf, PathBuf)| Pair { certificate: certificate.clone(), key: key.clone() };
-    let mut limits = Limits::default();
+    let mut limits = Limits::default().within_open_files(files);
+    if limits.connections < Limits::default().connections {
+        let connections = limits.connections;
+        tracing::warn!(
+            files,
+            connections,
+            "few files may be opened at a time, so fewer connections are accepted"
+        );
+    }
     if let Some(streams) = serving.http2_streams_per_connection {
         limits.streams = streams;
     }

@@ -6,6 +6,7 @@ mod advice;
 mod bad_input;
 mod better;
 mod check;
+mod guard;
 mod life;
 mod promql;
 mod recorded;

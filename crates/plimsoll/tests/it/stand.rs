@@ -27,6 +27,7 @@ pub struct Surroundings {
     pub kubernetes: Kubernetes,
     flags: Vec<String>,
     program: PathBuf,
+    open_files: Option<u32>,
 }
 
 /// The running program.
@@ -58,6 +59,7 @@ impl Surroundings {
             kubernetes,
             flags: Vec::new(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_plimsoll")),
+            open_files: None,
         };
         around.write_config(config)?;
         Ok(around)
@@ -81,6 +83,13 @@ impl Surroundings {
         Ok(std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_plimsoll"), &self.program)?)
     }
 
+    /// Lets the program open so many files and no more.
+    #[must_use]
+    pub fn with_open_files(mut self, files: u32) -> Self {
+        self.open_files = Some(files);
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -91,7 +100,14 @@ impl Surroundings {
 
     fn command(&self) -> Command {
         let kubeconfig = self.path("kubeconfig").display().to_string();
-        let mut command = Command::new(&self.program);
+        let mut command = match self.open_files {
+            None => Command::new(&self.program),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(&self.program);
+                shell
+            }
+        };
         if self.program == Path::new(env!("CARGO_BIN_EXE_plimsoll")) {
             command.arg("serve");
         }
@@ -262,6 +278,13 @@ impl Stand {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS line")?;
         Ok(kilobytes.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Sends SIGTERM and waits for nothing.
+    pub fn signal(&self) -> Result<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let process = Pid::from_raw(self.part.id().cast_signed()).context("a process")?;
+        Ok(kill_process(process, Signal::TERM)?)
     }
 
     /// Sends SIGTERM and waits until the program has ended.
