@@ -21,6 +21,13 @@ impl Evaluator<'_> {
         let rhs = self.eval(&binary.rhs)?;
         let span = binary.lhs.span().to(binary.rhs.span());
         Ok(match (lhs, rhs) {
+            (Evaluated::Scalar(lhs), Evaluated::Scalar(_))
+                if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) && !lhs.is_empty() =>
+            {
+                // The type check lets it pass, in Prometheus too.
+                let sign = binary.op.as_str();
+                return self.fail(format!("operator \"{sign}\" not allowed for Scalar operations"));
+            }
             (Evaluated::Scalar(lhs), Evaluated::Scalar(rhs)) => Evaluated::Scalar(
                 lhs.into_iter().zip(rhs).map(|(a, b)| scalar_operation(binary.op, a, b)).collect(),
             ),
