@@ -110,7 +110,11 @@
 //!
 //! Series with the same labels in several targets are one series to readers: that of the lowest target stands for all, with the samples of all,
 //! at one time the first target's. Which they are is looked up once per generation; where a label that all series of a target share
-//! (`instance`) tells the targets apart, that is one look at each target, else at each series of those that it does not.
+//! (`instance`) tells the targets apart, that is one look at each target, else at each series of those that it does not, and later
+//! one at each target that has changed.
+//!
+//! What a question found in many targets is kept, as runs of neighbouring slots, with its generation; and of the last 4,096 generations the
+//! target that each changed. Who asks the same later has only the targets asked that changed since.
 //!
 //! # What readers see
 //!
@@ -155,6 +159,7 @@ mod directory;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod group;
+mod lookup;
 mod row;
 mod scrape;
 mod sealed;

@@ -17,6 +17,7 @@ use plimsoll_model::series::{Columns, Grouping, Groups, SeriesId, SeriesSource, 
 
 use crate::directory::Directory;
 use crate::group::{Grouper, Part};
+use crate::lookup::{Found, Lookup, MIN_TARGETS};
 use crate::segment::Segment;
 use crate::select::select;
 use crate::store::Shared;
@@ -51,10 +52,19 @@ impl StoreView {
             if known.generation == self.generation {
                 return known;
             }
-            let there = (0..).zip(self.directory.targets.iter());
-            let there =
-                there.filter_map(|(number, target)| Some((number, target.as_ref()?.view.load_full())));
-            let found = Arc::new(Twins::search(self.generation, &there.collect::<Vec<_>>()));
+            let targets = &self.directory.targets;
+            let now = |number: u32| Some(targets.get(number as usize)?.as_ref()?.view.load_full());
+            let changed = self.shared.changes.between(
+                known.generation,
+                self.generation,
+                targets.len() / 4,
+                &self.shared.generation,
+            );
+            let told = changed.and_then(|changed| known.after(self.generation, &changed, now));
+            let found = Arc::new(told.unwrap_or_else(|| {
+                let there = (0..targets.len() as u32).filter_map(|number| Some((number, now(number)?)));
+                Twins::search(self.generation, &there.collect::<Vec<_>>())
+            }));
             if known.generation < self.generation {
                 self.shared.twins.store(Arc::clone(&found));
             }
@@ -68,6 +78,49 @@ impl StoreView {
             let view = target.view.load_full();
             if view.generation <= self.generation { view } else { Arc::new(view.as_of(self.generation)) }
         }))
+    }
+
+    /// The series that satisfy all matchers, twins included, by target and in the order of its index.
+    fn found(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
+        let ask = |target: u32, to: &mut Found| {
+            let segments = self.target(target).map_or(&[][..], |view| &view.segments);
+            for segment in segments {
+                select(segment, matchers, |slot| to.push(target, slot));
+            }
+        };
+        let most = self.shared.options.kept_lookups;
+        let known = self.shared.lookups.load();
+        let (lookup, newest) = (known.of(matchers), &self.shared.generation);
+        let changed = lookup.and_then(|lookup| {
+            let changed = self.shared.changes.between(
+                lookup.generation,
+                self.generation,
+                self.directory.targets.len() / 4,
+                newest,
+            )?;
+            Some((&lookup.found, changed))
+        });
+        let found = match changed {
+            Some((found, changed)) if changed.is_empty() => return found.ids(),
+            Some((found, changed)) => found.with(&changed, ask),
+            None => {
+                let candidates = self.candidates(matchers);
+                let mut found = Found::default();
+                candidates.iter().for_each(|target| ask(*target, &mut found));
+                if candidates.len() < MIN_TARGETS
+                    || lookup.is_some_and(|lookup| lookup.generation > self.generation)
+                {
+                    return found.ids();
+                }
+                found
+            }
+        };
+        let ids = found.ids();
+        if most > 0 {
+            let lookup = Lookup::new(matchers, self.generation, found);
+            self.shared.lookups.store(Arc::new(known.with(lookup, most)));
+        }
+        ids
     }
 
     fn candidates(&self, matchers: &[Matcher]) -> Vec<u32> {
@@ -141,15 +194,7 @@ impl SeriesSource for StoreView {
     }
 
     fn select(&self, matchers: &[Matcher], _range: TimeRange) -> Vec<SeriesId> {
-        let mut ids = Vec::new();
-        for target in self.candidates(matchers) {
-            let Some(view) = self.target(target) else { continue };
-            for segment in view.segments.iter() {
-                select(segment, matchers, |slot| {
-                    ids.push(SeriesId(u64::from(target) << 32 | u64::from(slot)))
-                });
-            }
-        }
+        let mut ids = self.found(matchers);
         if ids.len() > 1 && !self.twins().is_empty() {
             self.twins().hide(&mut ids, split);
         }
@@ -198,12 +243,12 @@ impl SeriesSource for StoreView {
     fn read(&self, ids: &[SeriesId], range: TimeRange, visit: &mut dyn FnMut(usize, Columns<'_>) -> bool) {
         let mut columns = Gathered::default();
         self.each_window(ids, range, |index, found| match found {
-            Found::Series(window, slot) => visit(index, window.read(slot, &mut columns)),
-            Found::Twins(parts) => {
+            Samples::Series(window, slot) => visit(index, window.read(slot, &mut columns)),
+            Samples::Twins(parts) => {
                 self.gather_twins(parts, range, &mut columns);
                 visit(index, columns.columns())
             }
-            Found::Nothing => visit(index, Columns::default()),
+            Samples::Nothing => visit(index, Columns::default()),
         });
     }
 
@@ -215,12 +260,12 @@ impl SeriesSource for StoreView {
     ) {
         let mut columns = Gathered::default();
         self.each_window(ids, range, |index, found| match found {
-            Found::Series(window, slot) => visit(index, window.read_last(slot, &mut columns)),
-            Found::Twins(parts) => {
+            Samples::Series(window, slot) => visit(index, window.read_last(slot, &mut columns)),
+            Samples::Twins(parts) => {
                 self.gather_twins(parts, range, &mut columns);
                 visit(index, columns.last())
             }
-            Found::Nothing => visit(index, Columns::default()),
+            Samples::Nothing => visit(index, Columns::default()),
         });
     }
 }
@@ -231,7 +276,7 @@ impl StoreView {
         &self,
         ids: &[SeriesId],
         range: TimeRange,
-        mut each: impl FnMut(usize, Found<'_, '_>) -> bool,
+        mut each: impl FnMut(usize, Samples<'_, '_>) -> bool,
     ) {
         let twins = Some(self.twins()).filter(|twins| !twins.is_empty());
         let mut window: Option<(u32, Window<'_>)> = None;
@@ -241,9 +286,9 @@ impl StoreView {
                 window = self.target(target).map(|view| (target, Window::new(view, range)));
             }
             let found = match (twins.and_then(|twins| twins.parts((target, slot))), &window) {
-                (Some(parts), _) => Found::Twins(parts),
-                (None, Some((_, window))) => Found::Series(window, slot),
-                (None, None) => Found::Nothing,
+                (Some(parts), _) => Samples::Twins(parts),
+                (None, Some((_, window))) => Samples::Series(window, slot),
+                (None, None) => Samples::Nothing,
             };
             if !each(index, found) {
                 return;
@@ -268,7 +313,7 @@ impl StoreView {
 }
 
 /// Where the samples of an id are.
-enum Found<'w, 'v> {
+enum Samples<'w, 'v> {
     Series(&'w Window<'v>, u32),
     /// In several targets.
     Twins(&'w [(u32, u32)]),

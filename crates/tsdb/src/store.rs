@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::block::MAX_ROWS;
 use crate::directory::Directory;
+use crate::lookup::{Changes, Lookups};
 use crate::source::StoreView;
 use crate::target::{Target, Writer};
 use crate::twins::Twins;
@@ -42,6 +43,8 @@ pub struct Options {
     pub late_window: i64,
     /// Most late samples that one target holds.
     pub max_late_samples: usize,
+    /// Most bytes of series found in many targets that are kept for whoever looks them up again. 0 keeps none.
+    pub kept_lookups: usize,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             max_series_per_target: 1 << 20,
             late_window: 3_600_000,
             max_late_samples: 100_000,
+            kept_lookups: 4 << 20,
         }
     }
 }
@@ -119,6 +123,9 @@ pub(crate) struct Shared {
     pub directory: ArcSwap<Directory>,
     /// What was last found out about series with the same labels.
     pub twins: ArcSwap<Twins>,
+    /// What was last looked up in many targets.
+    pub lookups: ArcSwap<Lookups>,
+    pub changes: Changes,
     directory_lock: Mutex<()>,
     /// The newest generation that is published.
     pub generation: AtomicU64,
@@ -218,7 +225,8 @@ impl Store {
 
     /// Approximate bytes that the store holds.
     pub fn bytes(&self) -> usize {
-        self.shared.bytes.load(Ordering::Relaxed) + self.shared.directory.load().bytes()
+        let shared = &self.shared;
+        shared.bytes.load(Ordering::Relaxed) + shared.directory.load().bytes() + shared.lookups.load().bytes()
     }
 
     pub(crate) fn targets(&self) -> Vec<Arc<Target>> {

@@ -113,6 +113,7 @@ impl Target {
         state.view = Arc::new(view);
         self.view.store(Arc::clone(&state.view));
         if turn.is_some() {
+            shared.changes.note(generation, self.id);
             shared.generation.store(generation, Ordering::Release);
         }
     }

@@ -27,6 +27,37 @@ pub(crate) struct Twins {
     hidden: HashMap<Place, Place>,
     /// For each that stands for others: itself and the others, by target.
     parts: HashMap<Place, Box<[Place]>>,
+    /// The label that tells all targets apart, if one does.
+    told: Option<Told>,
+}
+
+/// A label that each series of every target has, with another value in each target.
+#[derive(Clone, Debug)]
+struct Told {
+    name: Box<str>,
+    /// Targets by the hash of their value.
+    targets: HashMap<u64, u32>,
+}
+
+impl Told {
+    /// The same after `changed`, which ascend, have become others. Nothing if the label does not tell all apart any more.
+    fn after(&self, changed: &[u32], view: impl Fn(u32) -> Option<Arc<View>>) -> Option<Self> {
+        let mut told = self.clone();
+        told.targets.retain(|_, target| changed.binary_search(target).is_err());
+        for target in changed {
+            let Some(view) = view(*target).filter(|view| !view.segments.is_empty()) else { continue };
+            let value = value_of(&view, &told.name)?;
+            if told.targets.insert(value, *target).is_some() {
+                return None;
+            }
+        }
+        Some(told)
+    }
+}
+
+/// The hash of the value that all series of a target have for a label.
+fn value_of(view: &View, name: &str) -> Option<u64> {
+    view.common.iter().find(|(other, _)| **other == *name).map(|(_, value)| *value)
 }
 
 impl Twins {
@@ -47,13 +78,26 @@ impl Twins {
         self.parts.get(&place).map(|parts| &**parts)
     }
 
+    /// What there is once `changed` targets, which ascend, have become others; if that is told without a search.
+    pub(crate) fn after(
+        &self,
+        generation: u64,
+        changed: &[u32],
+        view: impl Fn(u32) -> Option<Arc<View>>,
+    ) -> Option<Self> {
+        let told = self.told.as_ref()?.after(changed, view)?;
+        Some(Self { generation, told: Some(told), ..Self::default() })
+    }
+
     /// Searches targets, given in the order of their numbers.
     pub(crate) fn search(generation: u64, targets: &[(u32, Arc<View>)]) -> Self {
         let mut twins = Self { generation, ..Self::default() };
         let living: Vec<&(u32, Arc<View>)> =
             targets.iter().filter(|(_, view)| !view.segments.is_empty()).collect();
+        let (suspects, told) = suspects(&living);
+        twins.told = told;
         let mut series: Vec<(u32, u32, &Segment, u32)> = Vec::new();
-        for (target, view) in suspects(&living) {
+        for (target, view) in suspects {
             for segment in view.segments.iter() {
                 series.extend(segment.by_hash().iter().map(|(hash, at)| (*hash, *target, &**segment, *at)));
             }
@@ -86,13 +130,12 @@ impl Twins {
     }
 }
 
-/// The targets of which some series may be in another one too.
-fn suspects<'t>(targets: &[&'t (u32, Arc<View>)]) -> Vec<&'t (u32, Arc<View>)> {
-    let Some((_, first)) = targets.first() else { return Vec::new() };
+/// The targets of which some series may be in another one too, and the label that shows that there are none.
+fn suspects<'t>(targets: &[&'t (u32, Arc<View>)]) -> (Vec<&'t (u32, Arc<View>)>, Option<Told>) {
+    let Some((_, first)) = targets.first() else { return (Vec::new(), None) };
     let mut fewest: Vec<&(u32, Arc<View>)> = targets.to_vec();
     for (name, _) in first.common.iter() {
-        let value =
-            |view: &View| view.common.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
+        let value = |view: &View| value_of(view, name);
         let mut counts: HashMap<u64, usize> = HashMap::new();
         // A target whose series differ in this label, or lack it, may have one of anybody's.
         let told = targets
@@ -107,10 +150,11 @@ fn suspects<'t>(targets: &[&'t (u32, Arc<View>)]) -> Vec<&'t (u32, Arc<View>)> {
             fewest = left;
         }
         if fewest.is_empty() {
-            break;
+            let by_value = targets.iter().filter_map(|(target, view)| Some((value(view)?, *target)));
+            return (fewest, Some(Told { name: name.clone(), targets: by_value.collect() }));
         }
     }
-    if fewest.len() < 2 { Vec::new() } else { fewest }
+    if fewest.len() < 2 { (Vec::new(), None) } else { (fewest, None) }
 }
 
 /// The labels that every series of these segments has.

@@ -115,7 +115,7 @@ fn measure(targets: usize, series: usize, scrapes: usize) -> Result<()> {
         ms(longest)
     );
     println!("  create   {:>8.1} ns per new series", per(creating, total));
-    look_up(&store, START + scrapes as i64 * INTERVAL)?;
+    look_up(&store, START + scrapes as i64 * INTERVAL, (targets / 2, &mut all[targets / 2]))?;
     // The targets are stated for this many.
     ask(&store, total == 200_000, START + scrapes as i64 * INTERVAL)?;
     let after = resident("self")?.saturating_sub(before + own);
@@ -127,7 +127,7 @@ fn measure(targets: usize, series: usize, scrapes: usize) -> Result<()> {
     Ok(())
 }
 
-fn look_up(store: &Store, now: i64) -> Result<()> {
+fn look_up(store: &Store, now: i64, (number, changing): (usize, &mut Target)) -> Result<()> {
     let equal = Matcher::equal;
     let range = |minutes: i64| TimeRange { start: now - minutes * 60_000, end: now };
     let regex = |name, pattern| Matcher::new(name, MatchOp::Regex, pattern);
@@ -151,8 +151,20 @@ fn look_up(store: &Store, now: i64) -> Result<()> {
         ("all of a metric, one hour", vec![equal("__name__", cpu)], 60),
         ("all of a job", vec![equal("job", "nodes")], 2),
     ];
+    let mut grown = now;
     for (what, matchers, minutes) in questions {
-        let (select, ids) = best(|| store.view().select(&matchers, range(minutes)));
+        let start = spent();
+        store.view().select(&matchers, range(minutes));
+        let first = spent().saturating_sub(start);
+        let (again, ids) = best(|| store.view().select(&matchers, range(minutes)));
+        let mut changed = Duration::MAX;
+        for _ in 0..5 {
+            grown += 1;
+            changing.grow(number, grown)?;
+            let start = spent();
+            store.view().select(&matchers, range(minutes));
+            changed = changed.min(spent().saturating_sub(start));
+        }
         let (read, samples) = best(|| {
             let (mut samples, mut sum) = (0, 0.0);
             store.view().read(&ids, range(minutes), &mut |_, columns| {
@@ -169,9 +181,11 @@ fn look_up(store: &Store, now: i64) -> Result<()> {
         let view = store.view();
         let (label, _) = best(|| ids.iter().map(|id| view.labels(*id).len()).sum::<usize>());
         println!(
-            "  query    {what}: {} series found in {:.3} ms; {samples} samples read in {:.3} ms; labels in {:.3} ms",
+            "  query    {what}: {} series found in {:.3} ms, again in {:.3} ms, after one target has a new series in {:.3} ms; {samples} samples read in {:.3} ms; labels in {:.3} ms",
             ids.len(),
-            ms(select),
+            ms(first),
+            ms(again),
+            ms(changed),
             ms(read),
             ms(label),
         );

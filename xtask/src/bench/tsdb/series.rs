@@ -185,6 +185,20 @@ impl Target {
         Ok(spent().saturating_sub(start))
     }
 
+    /// One scrape of the target with this number with a series more, which no bench asks for.
+    pub fn grow(&mut self, number: usize, at: i64) -> Result<()> {
+        let mut scrape = self.writer.begin(at)?;
+        for (series, value) in self.refs.iter().zip(&self.values) {
+            scrape.set(*series, *value)?;
+        }
+        let (mut labels, _) = labels(number, 0, self.refs.len());
+        labels[0].1 = format!("grown_at_{at}");
+        let series = scrape.series(labels.iter().map(|(name, value)| (*name, value.as_str())))?;
+        scrape.set(series, 1.0)?;
+        scrape.commit();
+        Ok(())
+    }
+
     /// The present values as an exposition.
     pub fn exposition(&self, keys: &[String]) -> String {
         let mut text = String::with_capacity(keys.iter().map(|key| key.len() + 24).sum());
