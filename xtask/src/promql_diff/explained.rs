@@ -1,11 +1,13 @@
 //! Differences that are known, each with its reason.
 //!
-//! **Invariant:** an explanation applies to a narrow form of query and difference.
+//! **Invariant:** an explanation applies to a narrow form of query and difference, or else to a case that shows no difference once the
+//! stated cause is taken out of it.
 
 use plimsoll_promql::eval::When;
 
 use super::Case;
 use super::answer::Answer;
+use super::cause;
 use super::compare::{Difference, Precision, What};
 
 /// A known difference.
@@ -13,6 +15,8 @@ pub struct Explanation {
     /// Why it is there, with the version that explains it.
     pub reason: &'static str,
     applies: fn(&Case, &Answer, &Answer, &Difference) -> bool,
+    /// The case without the cause. There both must agree, or the reason is another. Absent where the difference alone shows its cause.
+    without: Option<fn(&Case) -> Option<Case>>,
 }
 
 static EXPLANATIONS: &[Explanation] = &[
@@ -25,10 +29,16 @@ static EXPLANATIONS: &[Explanation] = &[
                 && wanted.message.starts_with("error parsing regexp: ")
                 && hint.is_some_and(|hint| hint.starts_with(" (") && hint.ends_with(')'))
         },
+        without: None,
     },
     Explanation {
-        reason: "3.13 fails with a runtime error where there is nothing to answer",
-        applies: |_, wanted, _, _| wanted.failed.starts_with("unexpected error: runtime error"),
+        reason: "3.13 fails with a runtime error where one of the series of a window with edges has no samples",
+        applies: |case, wanted, got, _| {
+            let edges = case.query.contains("anchored") || case.query.contains("smoothed");
+            let runtime = wanted.failed.starts_with("unexpected error: runtime error");
+            edges && runtime && got.refused.is_none()
+        },
+        without: None,
     },
     Explanation {
         reason: "start_timestamp() is a function from 3.14 on",
@@ -36,6 +46,7 @@ static EXPLANATIONS: &[Explanation] = &[
             let unknown = "unknown function with name \"start_timestamp\"";
             wanted.refused.as_ref().is_some_and(|refused| refused.message == unknown)
         },
+        without: None,
     },
     Explanation {
         reason: "a counter begins at its start time, and overlapping starts are warned of, from 3.14 on",
@@ -43,10 +54,12 @@ static EXPLANATIONS: &[Explanation] = &[
             let known = case.data.lines.iter().any(|line| line.starts.is_some());
             known && calls(case, &["rate", "increase", "irate", "resets"])
         },
+        without: Some(cause::without_starts),
     },
     Explanation {
         reason: "mad_over_time() of NaN is NaN from 3.14 on",
         applies: |case, _, _, found| found.what > What::Printing && calls(case, &["mad_over_time"]),
+        without: Some(cause::without_nan),
     },
     Explanation {
         reason: "histogram_quantile() and its like point to the histograms from 3.15 on",
@@ -60,12 +73,15 @@ static EXPLANATIONS: &[Explanation] = &[
                 && calls(case, &["histogram_quantile", "histogram_quantiles", "histogram_fraction"])
                 && unplaced(wanted) == unplaced(got)
         },
+        without: None,
     },
     Explanation {
         reason: "trimming leaves its operand alone from 3.14 on; before, other uses of the histogram saw it trimmed",
         applies: |case, _, _, found| {
-            found.what > What::Printing && (case.query.contains("</") || case.query.contains(">/"))
+            matches!(found.what, What::Series | What::Values | What::Annotations)
+                && (case.query.contains("</") || case.query.contains(">/"))
         },
+        without: Some(cause::trimmed_copy),
     },
     Explanation {
         reason: "info() looks at info series as of the time of what they describe, from 3.15 on",
@@ -73,6 +89,7 @@ static EXPLANATIONS: &[Explanation] = &[
             let shifted = case.query.contains('@') || case.query.contains("offset");
             found.what > What::Printing && shifted && calls(case, &["info"])
         },
+        without: Some(cause::info_unshifted),
     },
     Explanation {
         reason: "info() drops the name that its argument no longer has, from 3.15 on",
@@ -80,7 +97,8 @@ static EXPLANATIONS: &[Explanation] = &[
             let unnamed = |answer: &Answer| {
                 let mut all: Vec<Vec<(String, String)>> = Vec::new();
                 for series in &answer.result {
-                    all.push(series.labels.iter().filter(|(name, _)| name != "__name__").cloned().collect());
+                    let named = |name: &str| ["__name__", "__type__", "__unit__"].contains(&name);
+                    all.push(series.labels.iter().filter(|(name, _)| !named(name)).cloned().collect());
                 }
                 all.sort();
                 all
@@ -90,6 +108,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && (found.what == What::Series && unnamed(wanted) == unnamed(got)
                     || found.what == What::Failure && same_name)
         },
+        without: Some(cause::info_unnamed),
     },
     Explanation {
         reason: "upstream counts samples twice where it merges an annotation with itself, at each further step",
@@ -99,6 +118,7 @@ static EXPLANATIONS: &[Explanation] = &[
             };
             found.what == What::Annotations && uncounted(wanted) == uncounted(got)
         },
+        without: None,
     },
     Explanation {
         reason: "a label holds a number whose last digits depend on the library of mathematics",
@@ -108,6 +128,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && calls(case, &["count_values", "histogram_quantiles"])
                 && (nearly_same_labels(wanted, got) || calls(case, &["limit_ratio"]))
         },
+        without: None,
     },
     Explanation {
         reason: "an error names a number whose last digits depend on the library of mathematics",
@@ -117,6 +138,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && !wanted.failed.is_empty()
                 && unnumbered(&wanted.failed) == unnumbered(&got.failed)
         },
+        without: None,
     },
     Explanation {
         reason: "3.13 does not notice that a number and a histogram are left with the same labels",
@@ -125,6 +147,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && wanted.failed.is_empty()
                 && got.failed == "vector cannot contain metrics with the same labelset"
         },
+        without: Some(cause::without_histograms),
     },
     Explanation {
         reason: "Go's logarithm of subnormal numbers on x86 is another",
@@ -134,6 +157,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && calls(case, &["ln", "log2", "log10"])
                 && case.data.lines.iter().any(subnormal)
         },
+        without: Some(cause::without_subnormal),
     },
     Explanation {
         reason: "an annotation names a number whose last digits depend on the library of mathematics",
@@ -145,6 +169,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && precision(&case.query) != Precision::Exact
                 && all(wanted) == all(got)
         },
+        without: None,
     },
     Explanation {
         reason: "a difference in the last digit grows in a function of a function, or in a remainder",
@@ -152,6 +177,7 @@ static EXPLANATIONS: &[Explanation] = &[
             let rounded = rounded(&case.query);
             found.what == What::Values && (rounded > 1 || rounded == 1 && case.query.contains('%'))
         },
+        without: None,
     },
     Explanation {
         reason: "which two of several duplicates an error names is the order of a Go map or of a heap",
@@ -165,6 +191,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && place(&wanted.failed).is_some()
                 && place(&wanted.failed) == place(&got.failed)
         },
+        without: None,
     },
     Explanation {
         reason: "which series limitk keeps of a computed range, and the order in which it hands them on, is that of a Go map or of a heap",
@@ -174,6 +201,7 @@ static EXPLANATIONS: &[Explanation] = &[
             found.what > What::Kind && (range || nested) && calls(case, &["limitk"])
                 || found.what == What::Annotations && calls(case, &["limitk", "limit_ratio"])
         },
+        without: Some(cause::unlimited),
     },
     Explanation {
         reason: "the last digit of a sum over a computed range depends on the order of a Go map",
@@ -185,12 +213,22 @@ static EXPLANATIONS: &[Explanation] = &[
                 && calls(case, &sums)
                 && super::compare::difference(wanted, got, Precision::Relative(1e-12), false).is_none()
         },
+        without: None,
     },
     Explanation {
         reason: "the natural order of 3.13 puts an absent label neither before nor behind another",
-        applies: |case, _, _, found| {
-            found.what == What::Order && calls(case, &["sort_by_label", "sort_by_label_desc"])
+        applies: |case, wanted, got, found| {
+            let has = |name: &str| {
+                let with = |series: &super::answer::Series| series.labels.iter().any(|label| label.0 == name);
+                let count = wanted.result.iter().filter(|series| with(series)).count();
+                count > 0 && count < wanted.result.len()
+            };
+            found.what == What::Order
+                && calls(case, &["sort_by_label", "sort_by_label_desc"])
+                && case.query.split('"').skip(1).step_by(2).any(has)
+                && super::compare::difference(wanted, got, precision(&case.query), false).is_none()
         },
+        without: None,
     },
     Explanation {
         reason: "3.13 does not see a subquery with a fixed time among arguments that vary",
@@ -202,6 +240,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && has_subquery(&case.query)
                 && calls(case, &functions)
         },
+        without: Some(cause::subqueries_unfixed),
     },
     Explanation {
         // `runSubquery` adjusts the selectors inside only if its first step is not the query's own time.
@@ -212,6 +251,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && case.query.contains('@')
                 && case.query.contains("offset")
         },
+        without: Some(cause::subqueries_in_place),
     },
     Explanation {
         reason: "NaN as a duration is refused by us; 3.13 makes a negative number of days of it",
@@ -223,6 +263,7 @@ static EXPLANATIONS: &[Explanation] = &[
                 && wanted.refused.is_none()
                 && case.query.to_lowercase().contains("nan")
         },
+        without: None,
     },
 ];
 
@@ -230,7 +271,9 @@ static EXPLANATIONS: &[Explanation] = &[
 fn rounded(query: &str) -> usize {
     let lower = query.to_lowercase();
     let words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    lower.matches('^').count() + words.filter(|word| ROUNDED.contains(word)).count()
+    // Trimming divides a bucket on a logarithmic scale.
+    let signs = ["^", "</", ">/"].iter().map(|sign| lower.matches(sign).count()).sum::<usize>();
+    signs + words.filter(|word| ROUNDED.contains(word)).count()
 }
 
 /// A text without its numbers.
@@ -278,14 +321,27 @@ fn nearly_same_labels(wanted: &Answer, got: &Answer) -> bool {
         })
 }
 
-/// The reason for a difference, if it is known.
+/// The reason for a difference, if it is known and shows in the difference itself.
 pub fn explain(
     case: &Case,
     wanted: &Answer,
     got: &Answer,
     found: &Difference,
 ) -> Option<&'static Explanation> {
-    EXPLANATIONS.iter().find(|explanation| (explanation.applies)(case, wanted, got, found))
+    let mut shown = EXPLANATIONS.iter().filter(|explanation| explanation.without.is_none());
+    shown.find(|explanation| (explanation.applies)(case, wanted, got, found))
+}
+
+/// The reasons that a difference may have, each with the case that lacks it.
+pub fn possible(
+    case: &Case,
+    wanted: &Answer,
+    got: &Answer,
+    found: &Difference,
+) -> Vec<(&'static Explanation, Case)> {
+    let without = |explanation: &'static Explanation| Some((explanation, explanation.without?(case)?));
+    let applying = EXPLANATIONS.iter().filter(|explanation| (explanation.applies)(case, wanted, got, found));
+    applying.filter_map(without).collect()
 }
 
 /// Whether the order of the series of an instant query is defined: by `sort` and `topk`, by the first series of each group,

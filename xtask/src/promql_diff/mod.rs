@@ -8,6 +8,7 @@
 mod answer;
 mod broken;
 mod case_file;
+mod cause;
 mod compare;
 mod data;
 mod explained;
@@ -28,7 +29,6 @@ use tokio::time::Instant;
 use answer::{Answer, everything, ours};
 use compare::Difference;
 use data::Data;
-use explained::Explanation;
 use oracle::Oracle;
 use random::Random;
 
@@ -47,6 +47,9 @@ pub struct Options {
     /// How many differing queries to shrink and show.
     #[arg(long, default_value_t = 10)]
     show: usize,
+    /// How many queries to show of each explanation.
+    #[arg(long, default_value_t = 0)]
+    examples: usize,
     /// Only the queries over this set of series, counted from 0.
     #[arg(long)]
     only: Option<u64>,
@@ -71,9 +74,21 @@ pub(crate) struct Case {
 pub(crate) struct Tally {
     pub compared: usize,
     pub refused: usize,
-    pub explained: BTreeMap<&'static str, usize>,
+    /// The questions of each reason.
+    pub explained: BTreeMap<&'static str, Vec<String>>,
     pub differing: Vec<(Case, Difference)>,
     pub kinds: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn explain(&mut self, reason: &'static str, case: &Case) {
+        let question = format!("{} {}", shrink::shown_when(case.when), case.query);
+        self.explained.entry(reason).or_default().push(question);
+    }
+
+    fn count_explained(&self) -> usize {
+        self.explained.values().map(Vec::len).sum()
+    }
 }
 
 /// Compares, shrinks what differs, and says what was found.
@@ -95,10 +110,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for (kind, count) in &tally.kinds {
         println!("{count} differing: {kind}");
     }
-    for (reason, count) in &tally.explained {
-        println!("{count} explained: {reason}");
+    for (reason, questions) in &tally.explained {
+        println!("{} explained: {reason}", questions.len());
+        questions.iter().take(options.examples).for_each(|question| println!("    {question}"));
     }
-    let explained: usize = tally.explained.values().sum();
+    let explained = tally.count_explained();
     println!(
         "{} compared (seed {}; {} refused by both) in {seconds:.0} s: {} equal, {explained} explained, {} differ",
         tally.compared,
@@ -143,18 +159,14 @@ pub(crate) fn compare_many(oracle: &mut Oracle, count: usize, seed: u64, only: O
             tally.refused += usize::from(wanted.refused.is_some() && got.refused.is_some());
             match judge(&case, &wanted, &got) {
                 Verdict::Equal => {}
-                Verdict::Differs(_) => again.push((case, got)),
-                Verdict::Explained(explanation) => {
-                    *tally.explained.entry(explanation.reason).or_default() += 1;
-                }
+                Verdict::Differs(_) => again.push(case),
+                Verdict::Explained(reason) => tally.explain(reason, &case),
             }
         }
-        for (case, got) in again {
-            match judge_again(oracle, &case, &got)? {
-                Verdict::Equal => *tally.explained.entry(SEVERAL_ANSWERS).or_default() += 1,
-                Verdict::Explained(explanation) => {
-                    *tally.explained.entry(explanation.reason).or_default() += 1;
-                }
+        for case in again {
+            match ask_both(oracle, &case, CAUSES)? {
+                Verdict::Equal => tally.explain(SEVERAL_ANSWERS, &case),
+                Verdict::Explained(reason) => tally.explain(reason, &case),
                 Verdict::Differs(found) => {
                     *tally.kinds.entry(format!("{:?}", found.what)).or_default() += 1;
                     tally.differing.push((case, found));
@@ -178,8 +190,7 @@ const ASK_AGAIN: usize = 40;
 const ROUNDS: usize = 10;
 
 /// Asks upstream about the loaded series again and again, until it answers as we do.
-fn judge_again(oracle: &mut Oracle, case: &Case, got: &Answer) -> Result<Verdict> {
-    let mut last = Verdict::Equal;
+fn answers_as_we_do(oracle: &mut Oracle, case: &Case, got: &Answer) -> Result<bool> {
     for _ in 0..ROUNDS {
         for _ in 0..ASK_AGAIN {
             oracle.ask(&case.query, case.when)?;
@@ -187,19 +198,18 @@ fn judge_again(oracle: &mut Oracle, case: &Case, got: &Answer) -> Result<Verdict
         oracle.flush()?;
         let mut found = false;
         for _ in 0..ASK_AGAIN {
-            last = judge(case, &oracle.answer()?, got);
-            found |= !matches!(last, Verdict::Differs(_));
+            found |= !matches!(judge(case, &oracle.answer()?, got), Verdict::Differs(_));
         }
         if found {
-            return Ok(Verdict::Equal);
+            return Ok(true);
         }
     }
-    Ok(last)
+    Ok(false)
 }
 
 enum Verdict {
     Equal,
-    Explained(&'static Explanation),
+    Explained(&'static str),
     Differs(Difference),
 }
 
@@ -213,22 +223,34 @@ fn judge(case: &Case, wanted: &Answer, got: &Answer) -> Verdict {
         return Verdict::Equal;
     };
     match explained::explain(case, wanted, got, &found) {
-        Some(explanation) => Verdict::Explained(explanation),
+        Some(explanation) => Verdict::Explained(explanation.reason),
         None => Verdict::Differs(found),
     }
 }
 
-/// Asks both about one case.
-fn ask_both(oracle: &mut Oracle, case: &Case) -> Result<Verdict> {
+/// How many causes a difference may have at once.
+const CAUSES: usize = 3;
+
+/// Asks both about one case. Where they differ: takes out of it each cause that may be the reason, up to `causes` in a row, and asks
+/// both about what is left; then asks upstream whether it has several answers.
+fn ask_both(oracle: &mut Oracle, case: &Case, causes: usize) -> Result<Verdict> {
     let source = MemorySource::loaded(&case.data.text()).map_err(|error| anyhow!(error))?;
-    oracle.load(&everything(&source))?;
+    let all = everything(&source);
+    oracle.load(&all)?;
     oracle.ask(&case.query, case.when)?;
     oracle.flush()?;
-    let got = ours(&source, &case.query, case.when);
-    match judge(case, &oracle.answer()?, &got) {
-        Verdict::Differs(_) => judge_again(oracle, case, &got),
-        verdict => Ok(verdict),
+    let (got, wanted) = (ours(&source, &case.query, case.when), oracle.answer()?);
+    let Verdict::Differs(found) = judge(case, &wanted, &got) else { return Ok(judge(case, &wanted, &got)) };
+    let possible = if causes > 0 { explained::possible(case, &wanted, &got, &found) } else { Vec::new() };
+    for (explanation, without) in &possible {
+        if !matches!(ask_both(oracle, without, causes - 1)?, Verdict::Differs(_)) {
+            return Ok(Verdict::Explained(explanation.reason));
+        }
     }
+    if !possible.is_empty() {
+        oracle.load(&all)?;
+    }
+    Ok(if answers_as_we_do(oracle, case, &got)? { Verdict::Equal } else { Verdict::Differs(found) })
 }
 
 #[cfg(test)]
@@ -249,8 +271,8 @@ mod tests {
         assert!(shown.is_empty(), "{} differ:\n{}", tally.differing.len(), shown.join("\n"));
         // Most queries say something, and most mistakes are found.
         assert!(tally.compared == 5_000 && tally.refused > 400, "{tally:?}");
-        let explained: usize = tally.explained.values().sum();
-        assert!(explained < 250, "{explained} explained: {:?}", tally.explained);
+        let explained = tally.count_explained();
+        assert!(explained < 250, "{explained} explained: {:?}", tally.explained.keys());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use plimsoll_promql::syntax::ast::Expr;
 
 use super::compare::{Difference, What};
 use super::oracle::Oracle;
-use super::{Case, Verdict, ask_both};
+use super::{CAUSES, Case, Verdict, ask_both};
 
 /// The smallest case that was found.
 pub fn shrink(oracle: &mut Oracle, case: &Case, found: &Difference) -> Result<(Case, Difference)> {
@@ -51,7 +51,7 @@ fn attempt(
     tries: &mut usize,
 ) -> Result<bool> {
     *tries += 1;
-    if let Verdict::Differs(found) = ask_both(oracle, case)?
+    if let Verdict::Differs(found) = ask_both(oracle, case, CAUSES)?
         && found.what == best.1.what
     {
         *best = (case.clone(), found);
@@ -220,7 +220,8 @@ fn smaller_data(case: &Case) -> Vec<Case> {
     cases
 }
 
-fn shown_when(when: Option<When>) -> String {
+/// For people: at which time.
+pub fn shown_when(when: Option<When>) -> String {
     match when {
         None => "reading".into(),
         Some(When::Instant(at)) => format!("eval instant at {at}ms"),
