@@ -74,7 +74,7 @@ impl Encoding {
         let (format, body) = match self.format {
             Format::Protobuf => match object.protobuf() {
                 Some(message) => {
-                    (Format::Protobuf, wire::envelope(object.api_version(), object.kind(), message))
+                    (Format::Protobuf, wire::envelope(object.api_version(), object.kind(), &message))
                 }
                 None => (Format::Json, json(object, self.pretty)),
             },
@@ -121,8 +121,38 @@ pub fn json<T: Serialize + ?Sized>(value: &T, pretty: bool) -> Vec<u8> {
         out.clear();
         out.extend_from_slice(b"null");
     }
+    let mut out = escaped(out);
     if !pretty {
         out.push(b'\n');
+    }
+    out
+}
+
+/// JSON as Go's `encoding/json` writes it: no byte in it means anything to HTML or to JavaScript. All of these
+/// characters can stand inside strings only.
+fn escaped(json: Vec<u8>) -> Vec<u8> {
+    const LINE_SEPARATORS: [&[u8]; 2] = ["\u{2028}".as_bytes(), "\u{2029}".as_bytes()];
+    if !json.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+        return json;
+    }
+    let mut out = Vec::with_capacity(json.len() + 32);
+    let mut rest = json.as_slice();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'<' => out.extend_from_slice(br"\u003c"),
+            b'>' => out.extend_from_slice(br"\u003e"),
+            b'&' => out.extend_from_slice(br"\u0026"),
+            0xe2 if after.starts_with(&LINE_SEPARATORS[0][1..]) => {
+                out.extend_from_slice(br"\u2028");
+                rest = &after[2..];
+            }
+            0xe2 if after.starts_with(&LINE_SEPARATORS[1][1..]) => {
+                out.extend_from_slice(br"\u2029");
+                rest = &after[2..];
+            }
+            byte => out.push(*byte),
+        }
     }
     out
 }
@@ -130,4 +160,16 @@ pub fn json<T: Serialize + ?Sized>(value: &T, pretty: bool) -> Vec<u8> {
 fn wants_pretty(headers: &HeaderMap, raw_query: &str) -> bool {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     query::wants_pretty(raw_query, agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_of_markup_are_escaped_as_go_escapes_them() {
+        let value = "a<b>&\u{2028}\u{2029}\u{201c}€";
+        assert_eq!(json(value, true), "\"a\\u003cb\\u003e\\u0026\\u2028\\u2029\u{201c}€\"".as_bytes());
+        assert_eq!(json("plain", false), b"\"plain\"\n");
+    }
 }

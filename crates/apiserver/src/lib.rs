@@ -18,6 +18,7 @@ mod metrics;
 pub mod negotiate;
 mod openapi;
 mod pipeline;
+mod protobuf;
 pub mod query;
 mod request_info;
 pub mod route;

@@ -69,7 +69,9 @@ impl Offers {
     pub const PLAIN: Self = Self { conversions: false, streams: false };
     /// Lists of metric values: no conversions.
     pub const METRIC_VALUES: Self = Self { conversions: false, streams: true };
-    /// Objects of `metrics.k8s.io`: tables and metadata as well.
+    /// One object of `metrics.k8s.io`: tables and metadata as well.
+    pub const OBJECT: Self = Self { conversions: true, streams: false };
+    /// Lists of objects of `metrics.k8s.io`.
     pub const OBJECTS: Self = Self { conversions: true, streams: true };
 
     fn available(self) -> &'static str {

@@ -32,6 +32,10 @@ use crate::route::{Answer, ApiGroups, ApiRequest, DebugPages};
 use crate::status::{Status, escape_markup};
 use crate::{deadline, metrics, query};
 
+/// What upstream adds to texts that a browser might take for a page.
+const NO_SNIFFING: (header::HeaderName, HeaderValue) =
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
 /// Bodies above this size are compressed for clients that accept it (apiserver
 /// `responsewriters.defaultGzipThresholdBytes`).
 const COMPRESS_ABOVE: usize = 128 * 1024;
@@ -209,7 +213,8 @@ impl Pipeline {
             Decision::Denied { reason } => {
                 let status = Status::forbidden(user, attributes, &reason);
                 let reply = Reply::from(failure(&status, parts));
-                Some(reply.with(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+                let (header, value) = NO_SNIFFING;
+                Some(reply.with(header, value))
             }
             Decision::Undecided { error } => {
                 tracing::warn!(%error, path = attributes.path, "permission could not be decided");
@@ -244,7 +249,8 @@ impl Pipeline {
             "/" | "/index.html" => self.index(StatusCode::OK, snapshot),
             _ => {
                 if let Some(answer) = self.health.answer(path, raw_query) {
-                    return Reply::from(answer);
+                    let (header, value) = NO_SNIFFING;
+                    return Reply::from(answer).with(header, value);
                 }
                 if let Some(name) = path.strip_prefix("/openapi/v3/")
                     && let Some(reply) = snapshot.openapi.v3(name, &parts.headers, raw_query)

@@ -8,12 +8,11 @@
 
 use http::StatusCode;
 use plimsoll_model::quote::quote;
-use prost::Message as _;
 use serde::Serialize;
 
 use crate::encode::KubeObject;
 use crate::identity::{Attributes, User};
-use crate::wire;
+use crate::protobuf::Message;
 
 /// A failed request, as `meta/v1.Status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,9 +57,33 @@ pub struct Details {
 }
 
 /// One of several things that went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Cause {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub reason: &'static str,
     pub message: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub field: &'static str,
+}
+
+/// A member of an object, or a parameter, that cannot be as it is (apimachinery `field.Error`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    field: &'static str,
+    reason: &'static str,
+    body: String,
+}
+
+impl Invalid {
+    /// A member that must not be there; `why` is a sentence.
+    pub fn forbidden(field: &'static str, why: &str) -> Self {
+        Self { field, reason: "FieldValueForbidden", body: format!("Forbidden: {why}") }
+    }
+
+    /// A value that is none of the known ones; `what` is the quoted value and the list of those.
+    pub fn unsupported(field: &'static str, what: String) -> Self {
+        Self { field, reason: "FieldValueNotSupported", body: format!("Unsupported value: {what}") }
+    }
 }
 
 fn is_zero(value: &u32) -> bool {
@@ -199,6 +222,24 @@ impl Status {
         )
     }
 
+    /// 422 for an object (here: the parameters of a list) with invalid members (`apierrors.NewInvalid`).
+    pub fn invalid(group: &str, kind: &str, name: &str, invalid: &[Invalid]) -> Self {
+        let texts: Vec<String> = invalid.iter().map(|one| format!("{}: {}", one.field, one.body)).collect();
+        let texts = match texts.as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
+        let message = format!("{} {} is invalid: {texts}", qualified(kind, group), quote(name.as_bytes()));
+        let cause = |one: &Invalid| Cause { reason: one.reason, message: one.body.clone(), field: one.field };
+        Self::failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).with_details(Details {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            causes: invalid.iter().map(cause).collect(),
+            ..Details::default()
+        })
+    }
+
     /// 415 with the given message.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
@@ -232,7 +273,7 @@ impl Status {
             "InternalError",
             format!("Internal error occurred: {message}"),
         )
-        .with_details(Details { causes: vec![Cause { message }], ..Details::default() })
+        .with_details(Details { causes: vec![Cause { message, ..Cause::default() }], ..Details::default() })
     }
 
     /// 500 without a reason, as upstream gives for errors it has no type for.
@@ -270,27 +311,26 @@ impl KubeObject for Status {
         self.api_version
     }
 
+    /// Fields are those of `meta/v1/generated.proto`.
     fn protobuf(&self) -> Option<Vec<u8>> {
-        let details = self.details.as_ref().map(|details| wire::StatusDetails {
-            name: details.name.clone(),
-            group: details.group.clone(),
-            kind: details.kind.clone(),
-            causes: details
-                .causes
-                .iter()
-                .map(|cause| wire::StatusCause { message: cause.message.clone(), ..Default::default() })
-                .collect(),
-            retry_after_seconds: details.retry_after_seconds.try_into().unwrap_or(i32::MAX),
+        let mut status = Message::default();
+        status.message(1, |metadata| {
+            metadata.string(1, "").string(2, "").string(3, "");
         });
-        let status = wire::Status {
-            metadata: Some(wire::ListMeta::default()),
-            status: self.status.to_owned(),
-            message: self.message.clone(),
-            reason: self.reason.to_owned(),
-            details,
-            code: i32::from(self.code),
-        };
-        Some(status.encode_to_vec())
+        status.string(2, self.status).string(3, &self.message).string(4, self.reason);
+        if let Some(details) = &self.details {
+            status.message(5, |message| {
+                message.string(1, &details.name).string(2, &details.group).string(3, &details.kind);
+                for cause in &details.causes {
+                    message.message(4, |message| {
+                        message.string(1, cause.reason).string(2, &cause.message).string(3, cause.field);
+                    });
+                }
+                message.int64(5, i64::from(details.retry_after_seconds)).string(6, "");
+            });
+        }
+        status.int64(6, i64::from(self.code));
+        Some(status.into_bytes())
     }
 }
 

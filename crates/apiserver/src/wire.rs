@@ -6,6 +6,8 @@
 
 use prost::Message;
 
+use crate::protobuf;
+
 /// The four bytes before every Kubernetes protobuf body.
 pub const MAGIC: &[u8; 4] = b"k8s\0";
 
@@ -151,16 +153,11 @@ pub struct Verbs {
 }
 
 /// Puts `message` (encoded bytes of the named type) into the envelope every client of Kubernetes expects.
-pub fn envelope(api_version: &str, kind: &str, message: Vec<u8>) -> Vec<u8> {
-    let unknown = Unknown {
-        type_meta: Some(TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() }),
-        raw: message.into(),
-        content_encoding: String::new(),
-        content_type: String::new(),
-    };
-    let mut out = Vec::with_capacity(MAGIC.len() + unknown.encoded_len());
-    out.extend_from_slice(MAGIC);
-    // Writing into a growing vector cannot run out of room.
-    let _ = unknown.encode(&mut out);
-    out
+pub fn envelope(api_version: &str, kind: &str, message: &[u8]) -> Vec<u8> {
+    let mut unknown = protobuf::Message::default();
+    unknown.message(1, |meta| {
+        meta.string(1, api_version).string(2, kind);
+    });
+    unknown.bytes(2, message).string(3, "").string(4, "");
+    [MAGIC.as_slice(), &unknown.into_bytes()].concat()
 }

@@ -35,11 +35,12 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         Err(Refused::Answer(refused)) => return Ok(refused),
         Err(Refused::Status(status)) => return Err(status.into()),
     };
+    let Some(path) = path else { return Err(Status::bad_request("invalid request path").into()) };
     let options = Options::parse(&context.request.query)?;
-    let series = metric_selector(&context.request.query)?;
     if !options.fields.is_empty() && options.fields.exact_name() != Some(path.name) {
         return Err(Status::bad_request("fieldSelector metadata.name doesn't match requested name").into());
     }
+    let series = metric_selector(&context.request.query)?;
     let request = CustomRequest {
         resource: path.resource,
         namespace: path.namespace,
@@ -74,22 +75,23 @@ fn raw_name<'a>(request: &'a ApiRequest, path: &Path<'a>) -> &'a [u8] {
     }
 }
 
-fn path(segments: &[String]) -> Result<Path<'_>, Status> {
+/// `None` for a path that has a route but names no object.
+fn path(segments: &[String]) -> Result<Option<Path<'_>>, Status> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match *segments {
-        ["namespaces", _, _] => Err(Status::bad_request("invalid request path")),
+        ["namespaces", _, _] => Ok(None),
         ["namespaces", namespace, "metrics", metric] if !namespace.is_empty() && !metric.is_empty() => {
-            Ok(Path { namespace: None, resource: "namespaces", name: namespace, metric })
+            Ok(Some(Path { namespace: None, resource: "namespaces", name: namespace, metric }))
         }
         ["namespaces", namespace, resource, name, metric]
             if resource != "metrics" && [resource, name, metric].iter().all(|part| !part.is_empty()) =>
         {
             // Upstream takes an empty namespace for none, too.
             let namespace = (!namespace.is_empty()).then_some(namespace);
-            Ok(Path { namespace, resource, name, metric })
+            Ok(Some(Path { namespace, resource, name, metric }))
         }
         [resource, name, metric] if [resource, name, metric].iter().all(|part| !part.is_empty()) => {
-            Ok(Path { namespace: None, resource, name, metric })
+            Ok(Some(Path { namespace: None, resource, name, metric }))
         }
         _ => Err(Status::path_not_found()),
     }

@@ -10,7 +10,8 @@ use plimsoll_adapter::answers::external::{ExternalError, ExternalRequest};
 use super::explain;
 use super::options::Options;
 use super::wire::{ExternalMetricValue, List, ListMeta, Moment, Printed};
-use super::{Context, EXTERNAL, Failure, Refused};
+use super::{Context, EXTERNAL, Failure};
+use crate::negotiate::Offers;
 use crate::route::Answer;
 use crate::status::Status;
 
@@ -20,12 +21,11 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         ["namespaces", namespace, metric] if !metric.is_empty() => (*namespace, *metric),
         _ => return Err(Status::path_not_found().into()),
     };
-    let wanted = match context.encoding_of_values() {
-        Ok(wanted) => wanted,
-        Err(Refused::Answer(refused)) => return Ok(refused),
-        Err(Refused::Status(status)) => return Err(status.into()),
+    let encoding = match context.encoding(Offers::METRIC_VALUES)? {
+        Ok(encoding) => encoding,
+        Err(refused) => return Ok(refused),
     };
-    let options = Options::parse(&context.request.query)?;
+    let options = Options::of_list(&context.request.query)?;
     if options.watch {
         return Err(Status::action_not_supported("watch", EXTERNAL, "*").into());
     }
@@ -38,10 +38,6 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
         explain: explain::shown_to_people(&context.request.headers),
     };
     let found = context.adapter.external(&request).await.map_err(|error| failure(error, namespace))?;
-    let encoding = match wanted {
-        Ok(encoding) => encoding,
-        Err(refused) => return Ok(refused),
-    };
     let times: Vec<Moment> = found.values.iter().map(|value| Moment::from_unix(value.time)).collect();
     let mut answer = encoding.answer(
         StatusCode::OK,

@@ -10,7 +10,7 @@ mod custom;
 mod explain;
 mod external;
 mod options;
-mod protobuf;
+
 mod resource;
 mod served;
 mod table;

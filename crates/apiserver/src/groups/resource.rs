@@ -22,6 +22,7 @@ use super::wire::{
 use super::{Context, Failure, RESOURCE};
 use crate::encode::Encoding;
 use crate::negotiate::Offers;
+use crate::query;
 use crate::route::Answer;
 use crate::status::Status;
 
@@ -37,11 +38,17 @@ enum Path<'a> {
 
 pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
     let path = path(&context.request.segments)?;
-    let encoding = match context.encoding(Offers::OBJECTS)? {
+    let one = matches!(path, Path::Pod { .. } | Path::Node { .. });
+    let encoding = match context.encoding(if one { Offers::OBJECT } else { Offers::OBJECTS })? {
         Ok(encoding) => encoding,
         Err(refused) => return Ok(refused),
     };
-    let options = Options::parse(&context.request.query)?;
+    let options = if one {
+        get_options(&context.request.query)?;
+        Options::default()
+    } else {
+        Options::of_list(&context.request.query)?
+    };
     let timing = Timing { at: context.now, limit: context.limit };
     let everything = Selector::default();
     let now = Moment::from_unix(context.now);
@@ -87,6 +94,15 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
             Ok(Page::new(encoding, &now, window).one(usage))
         }
     }
+}
+
+/// `GetOptions`: nothing in them can be wrong but a parameter of the past (apiserver `endpoints/handlers/get.go`).
+fn get_options(raw: &str) -> Result<(), Status> {
+    if query::flag(raw, "export") {
+        let message = "the export parameter, deprecated since v1.14, is no longer supported";
+        return Err(Status::bad_request(message));
+    }
+    Ok(())
 }
 
 fn path(segments: &[String]) -> Result<Path<'_>, Status> {

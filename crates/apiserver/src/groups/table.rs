@@ -2,7 +2,7 @@
 //!
 //! Follows metrics-server's `pkg/api/table.go` and apiserver's conversion of any object to its metadata.
 //!
-//! **Invariant:** a table of one object and of a list look alike.
+//! **Invariant:** a table of one object and of a list look alike; nothing to show is `null`, as upstream has it.
 
 use serde::Serialize;
 
@@ -32,8 +32,9 @@ pub(super) struct Table<'a> {
     kind: &'static str,
     api_version: String,
     metadata: ListMeta,
-    column_definitions: [Column; 4],
-    rows: Vec<TableRow<'a>>,
+    /// The first row brings them.
+    column_definitions: Option<[Column; 4]>,
+    rows: Option<Vec<TableRow<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -65,7 +66,7 @@ pub(super) struct MetadataList<'a> {
     kind: &'static str,
     api_version: String,
     metadata: ListMeta,
-    items: Vec<PartialObjectMetadata<'a>>,
+    items: Option<Vec<PartialObjectMetadata<'a>>>,
 }
 
 /// `rows` in the shape that the client asked for.
@@ -83,25 +84,28 @@ pub(super) fn converted(conversion: Conversion, mut rows: Vec<Row<'_>>) -> Conve
         Shape::Metadata | Shape::MetadataList => Converted::List(MetadataList {
             kind: "PartialObjectMetadataList",
             metadata: ListMeta {},
-            items: rows.into_iter().map(|row| partial(row.metadata)).collect(),
+            items: (!rows.is_empty()).then(|| rows.into_iter().map(|row| partial(row.metadata)).collect()),
             api_version: api_version.clone(),
         }),
         Shape::Table => Converted::Table(Table {
             kind: "Table",
             metadata: ListMeta {},
-            column_definitions: [
-                column("Name", "name", "Name of the resource"),
-                column("cpu", "quantity", ""),
-                column("memory", "quantity", ""),
-                column("Window", "duration", ""),
-            ],
-            rows: rows
-                .into_iter()
-                .map(|Row { metadata, cells: [cpu, memory, window] }| TableRow {
-                    cells: [metadata.name.to_owned(), cpu, memory, window],
-                    object: partial(metadata),
-                })
-                .collect(),
+            column_definitions: (!rows.is_empty()).then(|| {
+                [
+                    column("Name", "name", "Name of the resource"),
+                    column("cpu", "quantity", ""),
+                    column("memory", "quantity", ""),
+                    column("Window", "duration", ""),
+                ]
+            }),
+            rows: (!rows.is_empty()).then(|| {
+                rows.into_iter()
+                    .map(|Row { metadata, cells: [cpu, memory, window] }| TableRow {
+                        cells: [metadata.name.to_owned(), cpu, memory, window],
+                        object: partial(metadata),
+                    })
+                    .collect()
+            }),
             api_version: api_version.clone(),
         }),
     }

@@ -11,8 +11,8 @@ use plimsoll_model::quantity::{Milli, MilliBytes};
 use plimsoll_model::selector::{Operator, Selector};
 use serde::{Serialize, Serializer};
 
-use super::protobuf::Message;
 use crate::encode::KubeObject;
+use crate::protobuf::Message;
 
 /// Something that prints itself as a JSON string.
 #[derive(Debug, Clone, Copy)]

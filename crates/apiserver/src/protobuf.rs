@@ -1,7 +1,7 @@
 //! Writes Kubernetes protobuf messages field by field.
 //!
-//! Not generated code: the metrics groups have a dozen messages, whose field numbers stand beside the values in
-//! [`super::wire`]. Source: `generated.proto` of `k8s.io/metrics` and `k8s.io/apimachinery`, v0.37.
+//! Not generated code: `Status` and the metrics groups have a dozen messages, whose field numbers stand beside their
+//! values. Source: `generated.proto` of `k8s.io/metrics` and `k8s.io/apimachinery`, v0.37.
 //!
 //! **Invariant:** as upstream's generated marshallers do, a plain field is written even when it is empty.
 
@@ -22,6 +22,11 @@ impl Message {
     /// A string field.
     pub fn string(&mut self, number: u32, value: &str) -> &mut Self {
         self.delimited(number, value.as_bytes())
+    }
+
+    /// A field of bytes, or of a message that is encoded already.
+    pub fn bytes(&mut self, number: u32, value: &[u8]) -> &mut Self {
+        self.delimited(number, value)
     }
 
     /// An integer field.
