@@ -45,7 +45,7 @@ const COMPRESS_ELSEWHERE_ABOVE: usize = 1024 * 1024;
 
 /// Characters of all warnings of an answer (apiserver `warning.truncateAtTotalRunes`): they repeat what the client asked
 /// for, and headers have little room in some clients.
-const WARNINGS: usize = 4 * 1024;
+pub const WARNINGS: usize = 4 * 1024;
 
 /// Members of this group are answered even when too many requests are in flight, as upstream does: the
 /// aggregator's availability probes are among them.
@@ -60,7 +60,7 @@ pub(crate) struct ToStranger;
 
 /// For each request that may be in flight, so many may wait for their sender to be authenticated. It bounds
 /// memory while nobody answers token reviews, and is no matter of fairness, so that nobody is exempt.
-const PENDING_PER_SLOT: i64 = 8;
+pub const PENDING_PER_SLOT: i64 = 8;
 
 /// Everything that requests share.
 pub(crate) struct Pipeline {

@@ -34,6 +34,7 @@ use crate::health::{Health, Outcome, Probe};
 use crate::identity::{Authenticator, Authorizer};
 use crate::metrics::ServerMetrics;
 use crate::pipeline::Pipeline;
+pub use crate::pipeline::{PENDING_PER_SLOT, WARNINGS};
 use crate::route::{ApiGroups, DebugPages};
 use crate::tls::{ClientCas, Tls, TlsError, TlsSettings};
 use crate::version::VersionInfo;

@@ -25,7 +25,7 @@ const PATH: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 /// The group that may do everything without being asked about.
 const PRIVILEGED: &str = "system:masters";
 /// Decisions remembered, and the longest question that is (`plugin/pkg/authorizer/webhook/webhook.go`).
-const REMEMBERED: usize = 8_192;
+pub const REMEMBERED: usize = 8_192;
 const LONGEST_REMEMBERED: usize = 10_000;
 
 /// How long decisions are good for.

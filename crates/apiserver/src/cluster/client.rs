@@ -22,6 +22,8 @@ use tower::ServiceBuilder;
 
 /// How long a TCP connection to the API server may take to come up.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Stands for no proxy: without one, kube takes that of the environment, which has no effect on this program.
+const NO_PROXY: &str = "no-proxy.invalid";
 /// Idle connections kept for the next call. Watches hold theirs, so this bounds only the rest.
 const IDLE_CONNECTIONS: usize = 4;
 /// The largest answer that is read: a list page or a discovery document is far below.
@@ -149,8 +151,16 @@ async fn read_kubeconfig(path: &str) -> Result<Config, ConnectError> {
         },
         source => ConnectError::Kubeconfig { path: path.to_owned(), source },
     };
-    let kubeconfig = Kubeconfig::read_from(PathBuf::from(path)).map_err(describe)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(describe)
+    let mut kubeconfig = Kubeconfig::read_from(PathBuf::from(path)).map_err(describe)?;
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        if cluster.proxy_url.as_deref().is_none_or(str::is_empty) {
+            cluster.proxy_url = Some(format!("http://{NO_PROXY}"));
+        }
+    }
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(describe)?;
+    config.proxy_url = config.proxy_url.filter(|proxy| proxy.host() != Some(NO_PROXY));
+    Ok(config)
 }
 
 /// The client's layers. kube's own stack is not used because it retries 503 for minutes, which would hide a

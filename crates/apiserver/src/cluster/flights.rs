@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// The most questions under way; a stranger who asks and hangs up must not fill the memory.
-const MOST: usize = 2_000;
+pub const MOST: usize = 2_000;
 
 type Waiting<K, V> = Arc<Mutex<HashMap<K, watch::Receiver<Option<V>>>>>;
 

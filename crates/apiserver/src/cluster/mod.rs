@@ -18,12 +18,14 @@ mod review;
 mod settings;
 
 pub use self::authentication::{
-    AuthenticationSettings, DelegatedAuthenticator, FrontProxySettings, TrustError,
+    AuthenticationSettings, DelegatedAuthenticator, FrontProxySettings, TOKENS_REMEMBERED, TrustError,
 };
+pub use self::authorization::REMEMBERED as DECISIONS_REMEMBERED;
 pub use self::authorization::{AccessReviews, AuthorizationSettings};
 pub use self::client::{CallError, ConnectError, connect};
 pub use self::credentials::{Credentials, CredentialsError, credentials};
 pub use self::discovery::{Discovery, GroupFailure};
+pub use self::flights::MOST as REVIEWS_AT_A_TIME;
 pub use self::metrics::ClusterMetrics;
 pub use self::objects::{ObjectCache, ObjectSettings, Snapshot};
 pub use self::settings::{Cluster, ClusterError, ClusterSettings};

@@ -11,6 +11,7 @@ mod compatibility;
 mod failure;
 mod flags;
 mod reference;
+mod security;
 mod serve;
 mod settings;
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub fn reference() -> String {
         }
         let _ = writeln!(page, "{}", row(argument));
     }
+    page.push_str(&super::security::section());
     page.push_str("\n## Compatibility\n\nThese flags are accepted, with a warning, and have no effect.\n");
     page.push_str("`-c FILE` is accepted for `--config=FILE`.\n");
     for family in &FAMILIES {

@@ -6,6 +6,7 @@
 //! | clients cannot take the files that the program needs | [`where_few_files_may_be_opened_clients_cannot_take_them_all`] |
 //! | a second signal | [`a_second_sigterm_ends_at_once`] |
 //! | hostile names end in matchers, or nowhere | [`a_hostile_name_does_not_change_the_query`] |
+//! | proxies of the environment | [`a_proxy_in_the_environment_is_not_used`] |
 //! | what is behind authorisation | [`pages_need_permission`] |
 
 use std::time::Duration;
@@ -177,5 +178,18 @@ async fn pages_need_permission() -> Result<()> {
         let answer = joe.get(target).await?;
         ensure!((answer.status, answer.body.as_str()) == (200, "ok"), "{target}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_in_the_environment_is_not_used() -> Result<()> {
+    const PROXY: &str = "http://127.0.0.1:1";
+    let around = Surroundings::new(RULE).await?;
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"];
+    let around = around.with_variables(&names.map(|name| (name, PROXY)));
+    arrange(&around);
+    let stand = around.serve().await?;
+    let answer = stand.get(POD).await?;
+    ensure!(answer.json()["items"][0]["value"] == "7", "{answer:?}");
     Ok(())
 }

@@ -28,6 +28,7 @@ pub struct Surroundings {
     flags: Vec<String>,
     program: PathBuf,
     open_files: Option<u32>,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 /// The running program.
@@ -60,6 +61,7 @@ impl Surroundings {
             flags: Vec::new(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_plimsoll")),
             open_files: None,
+            variables: Vec::new(),
         };
         around.write_config(config)?;
         Ok(around)
@@ -87,6 +89,13 @@ impl Surroundings {
     #[must_use]
     pub fn with_open_files(mut self, files: u32) -> Self {
         self.open_files = Some(files);
+        self
+    }
+
+    /// Sets variables of the program's environment.
+    #[must_use]
+    pub fn with_variables(mut self, variables: &[(&'static str, &'static str)]) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -124,7 +133,7 @@ impl Surroundings {
                 command.arg(format!("{flag}={value}"));
             }
         }
-        command.args(&self.flags);
+        command.args(&self.flags).envs(self.variables.iter().copied());
         command
     }
 

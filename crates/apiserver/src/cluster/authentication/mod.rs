@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::subject::Subject;
+pub use self::token::REMEMBERED as TOKENS_REMEMBERED;
 use self::token::{Tokens, bearer};
 use self::trust::Trust;
 pub use self::trust::{AuthenticationSettings, ClientCas, FrontProxySettings, TrustError};

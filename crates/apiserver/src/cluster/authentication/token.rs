@@ -22,7 +22,7 @@ use crate::identity::User;
 
 const PATH: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 /// Tokens remembered, good and bad.
-const REMEMBERED: usize = 4_096;
+pub const REMEMBERED: usize = 4_096;
 
 /// A token's keyed hash. The key is drawn at start, so hashes cannot be prepared or compared elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
