@@ -67,20 +67,34 @@ impl LabelSelector {
     /// The first requirement that it refuses, in its words. Of several refused labels upstream takes any, this the
     /// first in order.
     pub fn check(&self) -> Result<(), LabelSelectorError> {
+        self.check_with("null", json)
+    }
+
+    /// The same in the words of a version: up to 1.33 lists of values print in Go's syntax, since then as JSON
+    /// (`field.Error.ErrorBody`, `k8s.io/apimachinery`).
+    pub(crate) fn check_in(&self, profile: &Profile) -> Result<(), String> {
+        let checked = if profile.prints_refused_values_as_json() {
+            self.check()
+        } else {
+            self.check_with("[]string(nil)", go_syntax)
+        };
+        checked.map_err(|error| in_words_of(profile, &error))
+    }
+
+    fn check_with(&self, none: &str, list: fn(&[String]) -> String) -> Result<(), LabelSelectorError> {
         for (key, value) in &self.match_labels {
             check_requirement(key, None, std::slice::from_ref(value))?;
         }
         for LabelSelectorRequirement { key, operator, values } in &self.match_expressions {
             let complaint = match operator.as_str() {
-                "In" | "NotIn" if values.is_empty() => Some(
-                    "values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty"
-                        .into(),
-                ),
+                "In" | "NotIn" if values.is_empty() => Some(format!(
+                    "values: Invalid value: {none}: for 'in', 'notin' operators, values set can't be empty"
+                )),
                 "In" | "NotIn" => None,
                 "Exists" | "DoesNotExist" if values.is_empty() => None,
                 "Exists" | "DoesNotExist" => Some(format!(
                     "values: Invalid value: {}: values set must be empty for exists and does not exist",
-                    json(values)
+                    list(values)
                 )),
                 _ => return Err(LabelSelectorError::Operator(operator.clone())),
             };
@@ -115,6 +129,12 @@ pub(crate) fn in_words_of(profile: &Profile, error: &impl fmt::Display) -> Strin
     text.replace(": a qualified name must consist of", ": a valid label key must consist of")
         .replace("must be no more than 63 characters", "must be no more than 63 bytes")
         .replace("must be no more than 253 characters", "must be no more than 253 bytes")
+}
+
+/// A list of texts as Go's `%#v` prints it.
+fn go_syntax(values: &[String]) -> String {
+    let values: Vec<_> = values.iter().map(|value| quote(value.as_bytes())).collect();
+    format!("[]string{{{}}}", values.join(", "))
 }
 
 /// A list of texts as Go's `encoding/json` writes it, which escapes what HTML would take for its own.

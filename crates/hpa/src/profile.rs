@@ -202,6 +202,11 @@ impl Profile {
         self.minor >= 35
     }
 
+    /// From 1.34 texts on refused selectors print lists of values as JSON, before in Go's syntax.
+    pub(crate) fn prints_refused_values_as_json(&self) -> bool {
+        self.minor >= 34
+    }
+
     /// From 1.35 texts on refused selectors speak of label keys, before of qualified names (`k8s.io/apimachinery`).
     pub(crate) fn calls_keys_label_keys(&self) -> bool {
         self.minor >= 35

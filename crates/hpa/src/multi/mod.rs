@@ -13,7 +13,6 @@ use std::sync::Arc;
 use crate::decide::Selected;
 use crate::derivation::{MetricDerivation, MetricOutcome, Usage};
 use crate::inputs::{Inputs, Scale};
-use crate::label_selector::in_words_of;
 use crate::per_pod::{Computed, Tolerance};
 use crate::profile::Profile;
 use crate::spec::{MetricIdentifier, MetricSpec};
@@ -218,8 +217,7 @@ fn absent(reason: &'static str, what: &str) -> Failure {
 }
 
 fn check_selector(profile: &Profile, metric: &MetricIdentifier) -> Result<(), String> {
-    let checked = metric.selector.as_ref().map_or(Ok(()), |selector| selector.check());
-    checked.map_err(|error| in_words_of(profile, &error))
+    metric.selector.as_ref().map_or(Ok(()), |selector| selector.check_in(profile))
 }
 
 fn average_of(computed: &Computed, binary: bool) -> Option<Amount> {

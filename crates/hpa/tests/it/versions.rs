@@ -10,9 +10,9 @@ fn profile(version: &str) -> Profile {
     Profile::of_version(version).expect("a version that is known")
 }
 
-/// The first turn of an HPA with one Object metric of an average value.
-fn turn(version: &str, gates: &Value, others: &Value) -> Value {
-    let sequence = json!({
+/// One turn of an HPA with one Object metric of an average value.
+fn sequence(version: &str, gates: &Value, others: &Value) -> Value {
+    json!({
         "id": "ours", "kind": "sequence", "profile": {"version": version, "gates": gates}, "params": {},
         "hpa": {"generation": 1, "spec": {
             "scaleTargetRef": {"kind": "Deployment", "name": "x", "apiVersion": "apps/v1"}, "maxReplicas": 9,
@@ -22,8 +22,11 @@ fn turn(version: &str, gates: &Value, others: &Value) -> Value {
         "podTemplate": {"phase": "Running"}, "otherHpas": others,
         "steps": [{"scale": {"specReplicas": 3, "statusReplicas": 3, "selector": "app=x"},
             "pods": [{"name": "p"}], "metrics": [{"valueMilli": 30_000}]}],
-    });
-    replay(&sequence).expect("a sequence").swap_remove(0)
+    })
+}
+
+fn turn(version: &str, gates: &Value, others: &Value) -> Value {
+    replay(&sequence(version, gates, others)).expect("a sequence").swap_remove(0)
 }
 
 /// `computeStatusForObjectMetric` of 1.32.13 and 1.33.13.
@@ -70,4 +73,30 @@ fn rivals_are_named_two_or_all_by_version_and_gate() {
         error("1.37", json!({})),
         json!("pods by selector app=x are controlled by more than one HPA (e.g. [ns/a ns/h])")
     );
+}
+
+/// `field.Error.ErrorBody` of `k8s.io/apimachinery` 0.33.13 and 0.34.4; checked against both controllers.
+#[test]
+fn up_to_1_33_refused_values_print_in_gos_syntax() {
+    let error = |version: &str, operator: &str, values: Value| {
+        let mut sequence = sequence(version, &json!({}), &json!([]));
+        let metric = &mut sequence["hpa"]["spec"]["metrics"][0]["object"]["metric"];
+        metric["selector"] =
+            json!({"matchExpressions": [{"key": "k", "operator": operator, "values": values}]});
+        replay(&sequence).expect("a sequence")[0]["events"][0]["message"].clone()
+    };
+    let none = |printed: &str| {
+        json!(format!(
+            "values: Invalid value: {printed}: for 'in', 'notin' operators, values set can't be empty"
+        ))
+    };
+    assert_eq!(error("1.33", "In", json!([])), none("[]string(nil)"));
+    assert_eq!(error("1.34", "In", json!([])), none("null"));
+    let some = |printed: &str| {
+        json!(format!(
+            "values: Invalid value: {printed}: values set must be empty for exists and does not exist"
+        ))
+    };
+    assert_eq!(error("1.33", "Exists", json!(["v", "w"])), some("[]string{\"v\", \"w\"}"));
+    assert_eq!(error("1.34", "Exists", json!(["v", "w"])), some("[\"v\",\"w\"]"));
 }
