@@ -8,7 +8,8 @@ test:
 
 # From a real Prometheus to a real HPA decision, in about a minute once built.
 demo:
-	cargo xtask demo
+	@echo 'building first; without anything built that takes ten minutes or more'
+	@cargo xtask demo
 
 # The real control plane and Prometheus, about ten minutes the first time.
 parts:

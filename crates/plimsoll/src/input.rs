@@ -3,7 +3,7 @@
 //! **Invariant:** no more than the bound is ever held.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use crate::arguments::Input;
 
@@ -25,6 +25,16 @@ pub(crate) enum InputError {
         "{name} is not UTF-8: byte {at} is no character\n  fix: check that it is the right file, and not compressed"
     )]
     Encoding { name: String, at: usize },
+}
+
+/// What a person may do about a file that cannot be read, where that is clear.
+pub(crate) fn advice(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::NotFound => Some("check the path; it counts from the working directory"),
+        ErrorKind::IsADirectory => Some("name the file in that directory"),
+        ErrorKind::PermissionDenied => Some("let this user read it"),
+        _ => None,
+    }
 }
 
 impl Input {

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use plimsoll::arguments::{self, Invocation};
+use plimsoll::reload::LoadError;
 use plimsoll::{Printed, check, logging, promql, serve};
 
 // The default allocator keeps what discovery of many series needed once; this one gives it back.
@@ -33,7 +34,11 @@ fn main() -> ExitCode {
             }
             match serve::run(*settings) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(&format!("{error:#}"), 1),
+                Err(error) => {
+                    let fix = error.downcast_ref::<LoadError>().and_then(LoadError::fix);
+                    let fix = fix.map(|fix| format!("\n  fix: {fix}")).unwrap_or_default();
+                    fail(&format!("{error:#}{fix}"), 1)
+                }
             }
         }
         Err(error) => fail(&error.to_string(), error.exit_code),

@@ -26,6 +26,9 @@ impl Printed {
 
     /// No result, because something cannot be read.
     pub(crate) fn unreadable(error: &dyn std::error::Error) -> Self {
-        Self { err: format!("error: {}\n", crate::reload::chain(error)), code: 2, ..Self::default() }
+        let mut causes = std::iter::successors(error.source(), |cause| cause.source());
+        let fix = causes.find_map(|cause| cause.downcast_ref()).and_then(crate::input::advice);
+        let fix = fix.map(|fix| format!("  fix: {fix}\n")).unwrap_or_default();
+        Self { err: format!("error: {}\n{fix}", crate::reload::chain(error)), code: 2, ..Self::default() }
     }
 }

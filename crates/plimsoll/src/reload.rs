@@ -30,14 +30,26 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is too large.
-    #[error("the configuration file {path} has {size} bytes; at most {LARGEST} are read", path = .path.display())]
+    #[error("the configuration file {path} has {size} bytes; at most {LARGEST} are read\n  fix: check that it is the right \
+             file; a ConfigMap holds at most 1 MiB", path = .path.display())]
     TooLarge { path: PathBuf, size: u64 },
     /// The file is no text.
-    #[error("the configuration file {path} is not UTF-8: byte {at} is no character", path = .path.display())]
+    #[error("the configuration file {path} is not UTF-8: byte {at} is no character\n  fix: check that it is the right file, \
+             and not compressed", path = .path.display())]
     Encoding { path: PathBuf, at: usize },
     /// The file has mistakes.
     #[error("{}", .error.render(&.path.display().to_string()))]
     Mistakes { path: PathBuf, error: ConfigError },
+}
+
+impl LoadError {
+    /// What to do about a file that cannot be read; the other errors say it themselves.
+    pub fn fix(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { source, .. } => crate::input::advice(source),
+            _ => None,
+        }
+    }
 }
 
 /// A configuration file and what was last read from it.

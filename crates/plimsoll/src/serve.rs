@@ -141,12 +141,18 @@ fn unix_now() -> f64 {
 /// Ready when the process is told to stop; a second signal ends it at once.
 async fn signals() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
         tracing::error!("signals cannot be received; the process must be killed to stop");
         return std::future::pending().await;
     };
+    // Unhandled it would end the process, and whoever sends it wants the configuration read again.
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP has no effect: the configuration file is read again whenever it changes");
+        }
+    });
     let mut next = async || {
         tokio::select! {
             _ = terminate.recv() => {}

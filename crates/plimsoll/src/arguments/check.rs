@@ -110,12 +110,14 @@ pub(super) struct PromqlFlags {
 #[derive(Debug, Subcommand)]
 enum PromqlCommand {
     /// Print a query in its normal form, as Prometheus prints it
+    #[command(override_usage = "plimsoll promql format EXPR")]
     Format {
         /// Query; - for standard input.
         #[arg(value_name = "EXPR")]
         expr: Option<String>,
     },
     /// Say whether a query is one, or what is wrong with it and where
+    #[command(override_usage = "plimsoll promql check EXPR [OPTIONS]")]
     Check {
         /// Query; - for standard input.
         #[arg(value_name = "EXPR")]
@@ -125,6 +127,7 @@ enum PromqlCommand {
         output: Output,
     },
     /// Evaluate a query on the series of a file
+    #[command(override_usage = "plimsoll promql eval EXPR --load=FILE [OPTIONS]")]
     Eval {
         /// Query; - for standard input.
         #[arg(value_name = "EXPR")]
@@ -157,10 +160,12 @@ pub(super) fn commands() -> [Command; 2] {
     let both = [
         CheckFlags::augment_args(Command::new("check"))
             .about("Check a configuration without a cluster and without Prometheus")
+            .override_usage("plimsoll check --config=FILE [OPTIONS]")
             .after_help("Exit code: 0 nothing to correct, 1 findings, 2 the command line or a file cannot be read"),
         PromqlFlags::augment_args(Command::new("promql"))
             .about("Format, check and evaluate PromQL without a server")
             .disable_help_subcommand(true)
+            .override_usage("plimsoll promql COMMAND EXPR [OPTIONS]")
             .after_help("Exit code: 0 well, 1 the query or the data has a mistake, 2 the command line or a file cannot be read"),
     ];
     both.map(|command| {

@@ -149,9 +149,12 @@ fn invalid(
 fn unknown(argument: &str, suggested: &str, command: &str) -> ArgumentsError {
     let serve = command == "serve";
     if !serve && !argument.starts_with('-') {
-        let failure = ArgumentsError::new(format!("\"{}\" belongs to no flag", shown(argument)));
-        return failure
-            .with_fix(format!("`plimsoll {command} --help` shows what may stand there; quote a query"));
+        let argument = shown(argument);
+        let failure = ArgumentsError::new(format!("\"{argument}\" belongs to no flag"));
+        return failure.with_fix(match command {
+            "check" => format!("the file is given with --config: plimsoll check --config={argument}"),
+            _ => format!("a query is one argument, so put it into quotes: plimsoll {command} 'QUERY'"),
+        });
     }
     let name = argument.split('=').next().unwrap_or(argument);
     let failure = ArgumentsError::new(format!("there is no flag {}", shown(name)));
@@ -163,6 +166,18 @@ fn unknown(argument: &str, suggested: &str, command: &str) -> ArgumentsError {
     let known = flags();
     if serve && let Some(flag) = known.iter().find(|flag| **flag == dashed) {
         return failure.with_fix(format!("did you mean --{flag}?"));
+    }
+    if command.is_empty() {
+        return failure.with_fix(if known.contains(&dashed) {
+            format!("flags stand behind the command, as in `plimsoll serve {name}`")
+        } else {
+            "`plimsoll --help` lists the commands".to_owned()
+        });
+    }
+    if command.starts_with("promql") && !argument.starts_with("--") {
+        return failure.with_fix(format!(
+            "a query that begins with a minus stands behind two of them: plimsoll {command} [OPTIONS] -- QUERY"
+        ));
     }
     if !suggested.is_empty() {
         return failure.with_fix(format!("did you mean {suggested}?"));

@@ -53,7 +53,7 @@ pub enum Invocation {
 /// Reads a command line whose first element is the name of the program.
 ///
 /// A program called `adapter`, or a first argument `/adapter` or `adapter` (which the Helm chart of
-/// prometheus-adapter passes), stands for `plimsoll serve`.
+/// prometheus-adapter passes), stands for `plimsoll serve`. `help COMMAND` and `version` stand for the flags of that name.
 ///
 /// # Errors
 /// Text for standard error and an exit code, when the command line cannot be followed.
@@ -109,6 +109,11 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
         }
     } else if arguments.get(1).is_some_and(|second| is_adapter(second)) {
         arguments[1] = "serve".into();
+    } else if arguments.get(1).is_some_and(|second| second == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    } else if arguments.get(1).is_some_and(|second| second == "version") {
+        arguments[1] = "--version".into();
     }
     for argument in &mut arguments {
         if let Some(dashed) = argument.to_str().and_then(compatibility::dashed) {

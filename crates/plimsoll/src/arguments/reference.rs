@@ -129,7 +129,7 @@ pub fn promql_reference() -> String {
         (
             "eval",
             "Evaluates the query on the series of a file and prints the result as promtool does, or with `--output=json` as the HTTP\n\
-             API of Prometheus answers. Warnings and infos, and why a result is empty, go to standard error. Without `--time`, a query\n\
+             API of Prometheus answers. Warnings, infos and a note that a result is empty go to standard error. Without `--time`, a query\n\
              is evaluated at the time of the latest sample; samples of exposition text without a time stand at the time of evaluation.",
         ),
     ] {

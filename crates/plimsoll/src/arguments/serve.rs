@@ -27,6 +27,13 @@ const SHORTEST_RELIST: Duration = Duration::from_secs(1);
 
 /// The whole command line.
 pub(super) fn command() -> Command {
+    const AFTER: &str = "`plimsoll COMMAND --help` lists the options of a command.\n\
+        A program called `adapter` is `plimsoll serve`, with prometheus-adapter's command line.";
+    const AFTER_SERVE: &str = "Outside of a pod, name the cluster three times: --lister-kubeconfig, --authentication-kubeconfig \
+        and --authorization-kubeconfig may be the same file.\n\
+        The configuration, certificates and tokens are read again when they change. SIGTERM ends the server after the \
+        requests in flight.\n\n\
+        Exit code: 0 after SIGTERM, 1 it cannot start or go on, 2 the command line cannot be followed";
     let stray = Arg::new(compatibility::STRAY)
         .num_args(0..)
         .hide(true)
@@ -37,6 +44,8 @@ pub(super) fn command() -> Command {
         .display_name("plimsoll")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Serve the custom, external and resource metrics APIs of Kubernetes from Prometheus")
+        .override_usage("plimsoll serve --config=FILE --prometheus-url=URL [OPTIONS]")
+        .after_help(AFTER_SERVE)
         .args(compatibility::arguments())
         .arg(stray)
         .args_override_self(true)
@@ -55,6 +64,8 @@ pub(super) fn command() -> Command {
         .about("Turns Prometheus metrics into Kubernetes autoscaling")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
+        .override_usage("plimsoll COMMAND [OPTIONS]")
+        .after_help(AFTER)
         .subcommand(serve)
         .subcommands(super::check::commands())
 }

@@ -331,6 +331,48 @@ fn mistakes_are_answered_with_advice() {
 }
 
 #[test]
+fn help_and_version_are_commands_as_well() {
+    for (line, begins) in [
+        (&["plimsoll", "help"][..], "Turns Prometheus metrics"),
+        (&["plimsoll", "help", "check"], "Check a configuration"),
+        (&["plimsoll", "help", "promql", "eval"], "Evaluate a query"),
+        (&["plimsoll", "version"], concat!("plimsoll ", env!("CARGO_PKG_VERSION"))),
+    ] {
+        match read_line(line) {
+            Ok(Invocation::Print(text)) => assert!(text.starts_with(begins), "{line:?} prints {text}"),
+            other => panic!("{line:?} is {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_stands_at_the_wrong_place_is_told_the_right_one() {
+    for (line, told) in [
+        (
+            &["plimsoll", "--config=c.yaml"][..],
+            "there is no flag --config\n  fix: flags stand behind the command, as in `plimsoll serve --config`",
+        ),
+        (&["plimsoll", "--nope"], "there is no flag --nope\n  fix: `plimsoll --help` lists the commands"),
+        (
+            &["plimsoll", "check", "c.yaml"],
+            "\"c.yaml\" belongs to no flag\n  fix: the file is given with --config: plimsoll check --config=c.yaml",
+        ),
+        (
+            &["plimsoll", "promql", "check", "sum", "(up)"],
+            "\"(up)\" belongs to no flag\n  fix: a query is one argument, so put it into quotes: plimsoll promql check 'QUERY'",
+        ),
+        (
+            &["plimsoll", "promql", "check", "-1"],
+            "there is no flag -1\n  fix: a query that begins with a minus stands behind two of them: plimsoll promql check \
+             [OPTIONS] -- QUERY",
+        ),
+    ] {
+        let refused = read_line(line).unwrap_err();
+        assert_eq!((refused.to_string().as_str(), refused.exit_code), (told, 2), "{line:?}");
+    }
+}
+
+#[test]
 fn secrets_in_refused_values_are_not_repeated() {
     refused(
         &["--prometheus-header=bad name=s3cret"],

@@ -179,7 +179,8 @@ fn whoever_cannot_be_followed_is_told_on_standard_error_and_ends_with_two() -> R
         ),
         (
             &["check", "--config=absent.yaml"],
-            "error: absent.yaml cannot be read: No such file or directory (os error 2)\n",
+            "error: absent.yaml cannot be read: No such file or directory (os error 2)\n  fix: check the path; it counts from \
+             the working directory\n",
         ),
         (
             &["check", "--config=-", "--series=-"],
@@ -201,7 +202,7 @@ fn whoever_cannot_be_followed_is_told_on_standard_error_and_ends_with_two() -> R
         (&["check", "--confg=-"], "error: there is no flag --confg\n  fix: did you mean --config?\n"),
         (
             &["check", "config.yaml"],
-            "error: \"config.yaml\" belongs to no flag\n  fix: `plimsoll check --help` shows what may stand there; quote a query\n",
+            "error: \"config.yaml\" belongs to no flag\n  fix: the file is given with --config: plimsoll check --config=config.yaml\n",
         ),
     ] {
         let ended = plimsoll(&testdata(), arguments, "")?;

@@ -8,6 +8,7 @@ mod better;
 mod check;
 mod guard;
 mod life;
+mod pages;
 mod promql;
 mod recorded;
 mod stand;
