@@ -13,6 +13,7 @@ use super::evaluator::Evaluator;
 use super::grid::{Cell, Collector, Grid};
 use super::matching::{Groups, match_labels};
 use super::over_time::MeanHistogram;
+use super::prepare::{maximum, minimum};
 use super::quantile::quantile;
 use crate::syntax::ast::{Aggregate, AggregateOp, Expr};
 use crate::syntax::format_value;
@@ -80,7 +81,7 @@ impl Evaluator<'_> {
             if parameter.iter().any(|q| q.is_nan()) {
                 self.annotations.invalid_quantile(span, f64::NAN);
             }
-            let (most, least) = (worst(f64::max, f64::MIN), worst(f64::min, f64::MAX));
+            let (most, least) = (worst(maximum, f64::MIN), worst(minimum, f64::MAX));
             if most > 1.0 {
                 self.annotations.invalid_quantile(span, most);
             }

@@ -126,7 +126,14 @@ pub(crate) fn minimum(a: f64, b: f64) -> f64 {
         // An infinity wins over NaN.
         return if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY { f64::NEG_INFINITY } else { f64::NAN };
     }
-    a.min(b)
+    // Of the zeros the negative one is the smaller.
+    if a == b && a.is_sign_negative() {
+        a
+    } else if a == b {
+        b
+    } else {
+        a.min(b)
+    }
 }
 
 /// The larger one, NaN if either is (Go: `math.Max`).
@@ -134,7 +141,13 @@ pub(crate) fn maximum(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         return if a == f64::INFINITY || b == f64::INFINITY { f64::INFINITY } else { f64::NAN };
     }
-    a.max(b)
+    if a == b && a.is_sign_negative() {
+        b
+    } else if a == b {
+        a
+    } else {
+        a.max(b)
+    }
 }
 
 /// Functions whose result depends on the time of evaluation though their arguments do not.
