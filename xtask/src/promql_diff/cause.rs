@@ -32,11 +32,11 @@ fn wrap(expr: &mut Expr, before: &str, behind: &str) -> bool {
 }
 
 /// The case with other samples, if any is another: `None` leaves a sample as it is.
-fn resampled(case: &Case, other: impl Fn(&str) -> Option<&'static str>) -> Option<Case> {
+fn resampled(case: &Case, other: impl Fn(&str) -> Option<String>) -> Option<Case> {
     let (mut case, mut any) = (case.clone(), false);
     for value in case.data.lines.iter_mut().flat_map(|line| &mut line.values) {
         if let Some(other) = other(value) {
-            *value = other.to_owned();
+            *value = other;
             any = true;
         }
     }
@@ -53,9 +53,9 @@ pub fn without_starts(case: &Case) -> Option<Case> {
 /// No sample is NaN, and none is among what `mad_over_time` looks at.
 pub fn without_nan(case: &Case) -> Option<Case> {
     let other = |value: &str| match value {
-        "NaN" => Some("1"),
-        "Inf" => Some("2"),
-        "-Inf" => Some("3"),
+        "NaN" => Some("1".to_owned()),
+        "Inf" => Some("2".to_owned()),
+        "-Inf" => Some("3".to_owned()),
         _ => None,
     };
     let numbers = resampled(case, other);
@@ -74,12 +74,29 @@ pub fn without_nan(case: &Case) -> Option<Case> {
 
 /// No sample is the smallest subnormal number.
 pub fn without_subnormal(case: &Case) -> Option<Case> {
-    resampled(case, |value| (value == "5e-324").then_some("1"))
+    resampled(case, |value| (value == "5e-324").then(|| "1".to_owned()))
 }
 
 /// No sample is a histogram.
 pub fn without_histograms(case: &Case) -> Option<Case> {
-    resampled(case, |value| value.starts_with("{{").then_some("_"))
+    resampled(case, |value| value.starts_with("{{").then(|| "_".to_owned()))
+}
+
+/// No bucket of a histogram is empty.
+pub fn without_empty_buckets(case: &Case) -> Option<Case> {
+    resampled(case, |value| {
+        let mut filled = String::new();
+        let mut rest = value;
+        while let Some((before, after)) = rest.split_once("buckets:[") {
+            let (counts, behind) = after.split_once(']')?;
+            let counts: Vec<&str> =
+                counts.split(' ').map(|count| if count == "0" { "1" } else { count }).collect();
+            filled.push_str(&format!("{before}buckets:[{}]", counts.join(" ")));
+            rest = behind;
+        }
+        filled.push_str(rest);
+        (filled != value).then_some(filled)
+    })
 }
 
 /// What is trimmed is a copy.
