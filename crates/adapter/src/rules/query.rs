@@ -107,40 +107,57 @@ impl From<ExecutionError> for QueryError {
 /// # Errors
 /// See [`QueryError`].
 pub fn render(template: &Template, subject: &Subject<'_>) -> Result<Query, QueryError> {
-    let safe_series = subject.series.chars().all(means_nothing);
     // A bare name with an operator character in it is silently arithmetic, one with braces may be any query at all:
     // such a name is never sent bare.
-    let style = if safe_series { Style::Bare } else { Style::Quoted };
-    let text = render_as(template, subject, style)?;
+    if !subject.series.chars().all(means_nothing) {
+        let text = with_name_quoted(template, subject)?;
+        return Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted: None });
+    }
+    let text = render_as(template, subject, Style::Bare)?;
     if text.is_empty() {
         return Err(QueryError::Empty);
     }
-    check_values(template, subject, style, &text)?;
-    if !safe_series {
-        if stands_unquoted(&text, subject.series) {
-            return Err(QueryError::UnsafeSeries { series: subject.series.to_owned(), text });
-        }
-        return Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted: None });
-    }
+    check_values(template, subject, Style::Bare, &text)?;
     let odd_selector =
         subject.selector.requirements.iter().any(|requirement| !is_identifier(&requirement.key));
-    let quoted = if odd_selector || !is_metric_name(subject.series) {
-        let quoted = render_as(template, subject, Style::Quoted)?;
-        (quoted != text).then_some(quoted)
+    let quoted = if !is_metric_name(subject.series) {
+        with_name_quoted(template, subject).ok()
+    } else if odd_selector {
+        Some(render_as(template, subject, Style::Quoted)?)
     } else {
         None
     };
+    let quoted = quoted.filter(|quoted| *quoted != text);
     Ok(Query { selects_namespace: selects_namespace(&text, subject), text, quoted })
+}
+
+/// Stands for the name of a series. Strings of a query are quoted, so that no value can hold it as it is.
+const PLACEHOLDER: &str = "\0series\0";
+
+/// Renders `template` with the series' name as a string: in braces, or where the template has quotes around it.
+fn with_name_quoted(template: &Template, subject: &Subject<'_>) -> Result<String, QueryError> {
+    let series = subject.series;
+    let bare = render_as(template, subject, Style::Quoted)?;
+    if bare.is_empty() {
+        return Err(QueryError::Empty);
+    }
+    check_values(template, subject, Style::Quoted, &bare)?;
+    let text = render_as(template, &Subject { series: PLACEHOLDER, ..*subject }, Style::Quoted)?;
+    let string = format!("\"{PLACEHOLDER}\"");
+    let text = with_series_in_braces(&text, PLACEHOLDER, &string);
+    let name = quote(series.as_bytes());
+    let quoted = text.replace(&string, &name);
+    // A template that looks at the name would give something else for the placeholder.
+    let escaped = name.len() > series.len() + 2;
+    if quoted.contains(PLACEHOLDER) || !escaped && quoted != with_series_in_braces(&bare, series, &name) {
+        return Err(QueryError::UnsafeSeries { series: series.to_owned(), text: bare });
+    }
+    Ok(quoted)
 }
 
 /// Characters that PromQL reads as part of a name, or not at all: with them alone, a bare name is a name or a mistake.
 fn means_nothing(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | ':' | '.') || !character.is_ascii()
-}
-
-/// Whether `series` occurs in `text` elsewhere than as a string of its own.
-fn stands_unquoted(text: &str, series: &str) -> bool {
-    text.replace(&quote(series.as_bytes()), " ").contains(series)
 }
 
 /// Refuses `text` if a value that could end a string, or widen a regular expression, is in it by
@@ -162,7 +179,7 @@ fn check_values(
         }
     }
     let empty = others.empty;
-    let other = template.render(&others.into_value()).map(|other| mended(other, subject, style, empty));
+    let other = template.render(&others.into_value()).map(|other| mended(other, empty));
     if other.is_ok_and(|other| other == text) {
         return Ok(());
     }
@@ -203,7 +220,7 @@ fn selects_namespace(text: &str, subject: &Subject<'_>) -> bool {
 enum Style {
     /// As upstream writes them.
     Bare,
-    /// Selector keys and the series name quoted where they are no identifiers.
+    /// Selector keys quoted where they are no identifiers.
     Quoted,
 }
 
@@ -211,7 +228,7 @@ fn render_as(template: &Template, subject: &Subject<'_>, style: Style) -> Result
     let data = data(subject, style)?;
     let empty = data.empty;
     let text = template.render(&data.into_value())?;
-    Ok(mended(text, subject, style, empty))
+    Ok(mended(text, empty))
 }
 
 /// The bytes of `template` that gave byte `at` of `text`, which is what it gives for `subject`.
@@ -290,12 +307,9 @@ fn data<'a>(subject: &Subject<'a>, style: Style) -> Result<Data<'a>, QueryError>
     Ok(Data { series: subject.series, matchers, values, grouped, empty })
 }
 
-fn mended(mut text: String, subject: &Subject<'_>, style: Style, empty: bool) -> String {
+fn mended(text: String, empty: bool) -> String {
     if empty && let Cow::Owned(mended) = without_leading_commas(&text) {
-        text = mended;
-    }
-    if style == Style::Quoted && !is_metric_name(subject.series) {
-        text = with_quoted_series(&text, subject.series);
+        return mended;
     }
     text
 }
@@ -369,17 +383,16 @@ fn without_leading_commas(text: &str) -> Cow<'_, str> {
     kept.into()
 }
 
-/// Moves a bare series name in front of `{` into the braces, quoted.
-fn with_quoted_series(text: &str, series: &str) -> String {
+/// Moves the bare name `series` in front of `{` into the braces, as the string `name`.
+fn with_series_in_braces(text: &str, series: &str, name: &str) -> String {
     let bare = format!("{series}{{");
-    let name = quote(series.as_bytes());
     let mut out = String::with_capacity(text.len() + 8);
     let mut rest = text;
     while let Some(at) = rest.find(&bare) {
         let (before, after) = (&rest[..at], &rest[at + bare.len()..]);
         out.push_str(before);
         out.push('{');
-        out.push_str(&name);
+        out.push_str(name);
         if !after.trim_start().starts_with('}') {
             out.push(',');
         }

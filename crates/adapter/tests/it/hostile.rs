@@ -9,6 +9,7 @@ use plimsoll_model::matcher::MatchOp;
 use plimsoll_model::selector::Selector;
 use plimsoll_promql::syntax::ast::Expr;
 use plimsoll_promql::syntax::parse;
+use proptest::prelude::*;
 
 /// Breaks out of each kind of string, out of braces, of a regular expression, of a line, of an escape.
 const HOSTILE: [&str; 26] = [
@@ -174,8 +175,63 @@ fn names_of_series_are_quoted_or_refused_whatever_they_say() {
         }
     }
     let text = r#"sum({__name__="<<.Series>>",<<.LabelMatchers>>})"#;
-    let query =
-        of_pod(text, "x{} or secret", "ns", "web").expect("a name that needs no escapes inside quotes");
-    assert_eq!(selectors(&query.text), expected);
-    assert!(of_pod(text, "x\"} or secret{a=\"", "ns", "web").is_err());
+    for hostile in HOSTILE {
+        let query = of_pod(text, hostile, "ns", "web").expect("a name inside quotes");
+        assert_eq!(selectors(query.quoted.as_ref().unwrap_or(&query.text)), expected);
+    }
+}
+
+#[test]
+fn a_pod_may_be_called_like_the_series() {
+    let text = "sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)";
+    for name in ["queue-depth", "queue-depth-5d4f-x2", "a\"queue-depth\"b", "\0series\0", "\0series\0{"] {
+        let query = of_pod(text, "queue-depth", "ns", name).expect("a query");
+        assert_eq!(selectors(&query.text), [["namespace=ns".to_owned(), format!("pod={name}")]]);
+        assert!(query.text.starts_with(r#"sum({"queue-depth",namespace="ns",pod="#), "{}", query.text);
+    }
+}
+
+/// Text from what has a meaning in PromQL, in Go's templates and in regular expressions.
+fn any_hostile() -> impl Strategy<Value = String> {
+    let pieces = [
+        "\"", "'", "`", "\\", "{", "}", "(", ")", "[", "]", ",", "=", "=~", "!=", "#", "@", "|", ".", "..",
+        "*", "+", "-", "/", "^", "%", "$", ":", "_", " ", "\t", "\n", "\r", "\0", "<<", ">>", "x", "5m",
+        " or ", "secret", "é", "\u{feff}",
+    ];
+    proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 1..8)
+        .prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_name_becomes_a_part_of_the_query(series in any_hostile(), namespace in any_hostile(), name in any_hostile()) {
+        let expected = vec![vec![format!("namespace={namespace}"), format!("pod={name}")]];
+        let text = "sum(rate(<<.Series>>{<<.LabelMatchers>>}[5m])) by (<<.GroupBy>>)";
+        let looks_bare = |value: &str| value.contains(&format!("{series}{{"));
+        let query = match of_pod(text, &series, &namespace, &name) {
+            Ok(query) => query,
+            // It cannot be told from a template that looks at the name.
+            Err(QueryError::UnsafeSeries { .. }) if looks_bare(&namespace) || looks_bare(&name) => return Ok(()),
+            Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        };
+        // What the server refuses is asked again with quotes.
+        match parse(&query.text) {
+            Ok(_) => prop_assert_eq!(selectors(&query.text), expected.clone(), "{}", query.text),
+            Err(_) => prop_assert!(query.quoted.is_some(), "{}", query.text),
+        }
+        if let Some(quoted) = &query.quoted {
+            prop_assert_eq!(selectors(quoted), expected, "{}", quoted);
+        }
+    }
+
+    #[test]
+    fn what_a_template_takes_unquoted_leaves_the_query_as_it_is(series in any_hostile(), name in any_hostile()) {
+        let text = r#"sum(<<.Series>>{namespace="ns",pod="<<index .LabelValuesByName "pod">>"}) / max(rate({__name__="<<.Series>>"}[5m]))"#;
+        if let Ok(query) = of_pod(text, &series, "ns", &name)
+            && parse(&query.text).is_ok()
+        {
+            let expected = vec![vec!["namespace=ns".to_owned(), format!("pod={name}")], vec![]];
+            prop_assert_eq!(selectors(&query.text), expected, "{}", query.text);
+        }
+    }
 }
