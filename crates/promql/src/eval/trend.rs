@@ -8,6 +8,7 @@ use super::EvalError;
 use super::call::RangeCall;
 use super::grid::Cell;
 use super::window::Window;
+use crate::syntax::format_g;
 
 fn enough(window: &Window<'_>, call: &mut RangeCall<'_>) -> bool {
     if !window.floats.is_empty() && !window.histograms.is_empty() {
@@ -64,8 +65,9 @@ pub(crate) fn double_exponential_smoothing(
 ) -> Result<Option<Cell>, EvalError> {
     for (name, short, factor) in [("smoothing", "sf", smoothing), ("trend", "tf", trend)] {
         if factor <= 0.0 || factor >= 1.0 {
+            let shown = if factor.is_infinite() { format_g(factor) } else { format!("{factor:.6}") };
             return Err(EvalError::Execution(format!(
-                "invalid {name} factor. Expected: 0 < {short} < 1, got: {factor:.6}"
+                "invalid {name} factor. Expected: 0 < {short} < 1, got: {shown}"
             )));
         }
     }
