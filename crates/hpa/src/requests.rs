@@ -94,17 +94,17 @@ fn sets_pod_level(pod: &Pod) -> bool {
 
 /// The pod-level value if there is one, else the larger of what runs together and the hungriest init step.
 fn whole_pod(pod: &Pod, resource: &str) -> Option<i64> {
-    let mut running: Option<i64> = None;
-    let mut starting: Option<i64> = None;
-    let add = |sum: &mut Option<i64>, request: Option<i64>| {
+    let mut running: Option<i128> = None;
+    let mut starting: Option<i128> = None;
+    let add = |sum: &mut Option<i128>, request: Option<i64>| {
         if let Some(request) = request {
-            *sum = Some(sum.unwrap_or(0).wrapping_add(request));
+            *sum = Some(sum.unwrap_or(0) + i128::from(request));
         }
     };
     for container in &pod.containers {
         add(&mut running, container.requests.get(resource));
     }
-    let mut sidecars: Option<i64> = None;
+    let mut sidecars: Option<i128> = None;
     for container in &pod.init_containers {
         let request = container.requests.get(resource);
         let step = if container.restarts_always {
@@ -120,8 +120,9 @@ fn whole_pod(pod: &Pod, resource: &str) -> Option<i64> {
     }
     let mut request = running.max(starting);
     if let Some(stated) = pod.pod_requests.get(resource).filter(|_| supports_pod_level(resource)) {
-        request = Some(stated);
+        request = Some(i128::from(stated));
     }
     add(&mut request, pod.overhead.get(resource));
-    request
+    // Upstream compares quantities of any size; only the sum as a whole is cut to 64 bits.
+    request.map(|request| request as i64)
 }
