@@ -8,6 +8,7 @@ mod better;
 mod check;
 mod guard;
 mod life;
+mod manners;
 mod pages;
 mod promql;
 mod recorded;
