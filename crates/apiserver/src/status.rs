@@ -240,6 +240,15 @@ impl Status {
         })
     }
 
+    /// 406 for one of the shapes of `meta.k8s.io` that the object cannot have; `what` says what it is.
+    pub fn no_shape(shape: &str, what: &str) -> Self {
+        Self::failure(
+            StatusCode::NOT_ACCEPTABLE,
+            "NotAcceptable",
+            format!("you requested {shape}, but the requested object is {what}"),
+        )
+    }
+
     /// 415 with the given message.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)

@@ -21,7 +21,7 @@ use super::wire::{
 };
 use super::{Context, Failure, RESOURCE};
 use crate::encode::Encoding;
-use crate::negotiate::Offers;
+use crate::negotiate::{Offers, Shape};
 use crate::query;
 use crate::route::Answer;
 use crate::status::Status;
@@ -61,13 +61,13 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
             let pods = context.adapter.pods(namespace, &options.labels).await.map_err(failure)?;
             let pods = filtered(pods, &options);
             let (usage, window) = context.adapter.pod_usage(&pods, timing).await.map_err(failure)?;
-            Ok(Page::new(encoding, &now, window).list(&usage))
+            Ok(Page::new(encoding, &now, window).list(&usage)?)
         }
         Path::Nodes => {
             let nodes = context.adapter.nodes(&options.labels).await.map_err(failure)?;
             let nodes = filtered(nodes, &options);
             let (usage, window) = context.adapter.node_usage(&nodes, timing).await.map_err(failure)?;
-            Ok(Page::new(encoding, &now, window).list(&usage))
+            Ok(Page::new(encoding, &now, window).list(&usage)?)
         }
         Path::Pod { namespace, name } => {
             let pods = context.adapter.pods(Some(namespace), &everything).await.map_err(failure)?;
@@ -80,7 +80,7 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
                     Status::object_not_found(RESOURCE, "podmetrics", &format!("{namespace}/{name}")).into()
                 );
             };
-            Ok(Page::new(encoding, &now, window).one(usage))
+            Ok(Page::new(encoding, &now, window).one(usage)?)
         }
         Path::Node { name } => {
             let nodes = context.adapter.nodes(&everything).await.map_err(failure)?;
@@ -91,7 +91,7 @@ pub(super) async fn answer(context: &Context<'_>) -> Result<Answer, Failure> {
             let Some(usage) = usage.first() else {
                 return Err(Status::object_not_found(RESOURCE, "nodemetrics", name).into());
             };
-            Ok(Page::new(encoding, &now, window).one(usage))
+            Ok(Page::new(encoding, &now, window).one(usage)?)
         }
     }
 }
@@ -212,26 +212,35 @@ impl<'a> Page<'a> {
         Self { encoding, now, window: Window { nanoseconds, printed: format_go(nanoseconds) } }
     }
 
-    fn list<U: Measurable>(&self, usage: &[U]) -> Answer {
+    fn list<U: Measurable>(&self, usage: &[U]) -> Result<Answer, Status> {
         if let Some(conversion) = self.encoding.conversion {
+            if conversion.shape == Shape::Metadata {
+                return Err(Status::no_shape(
+                    "PartialObjectMetadata",
+                    &format!("a list (*metrics.{})", U::LIST),
+                ));
+            }
             let rows = usage.iter().map(|usage| self.row(usage)).collect();
-            return self.encoding.answer(StatusCode::OK, &table::converted(conversion, rows));
+            return Ok(self.encoding.answer(StatusCode::OK, &table::converted(conversion, rows)));
         }
         let times: Vec<Moment> = usage.iter().map(|usage| Moment::from_unix(usage.time())).collect();
         let items = usage.iter().zip(&times).map(|(usage, time)| self.metrics(usage, time, None)).collect();
         let list = List { kind: U::LIST, api_version: VERSION, metadata: ListMeta {}, items };
-        self.encoding.answer(StatusCode::OK, &list)
+        Ok(self.encoding.answer(StatusCode::OK, &list))
     }
 
-    fn one<U: Measurable>(&self, usage: &U) -> Answer {
+    fn one<U: Measurable>(&self, usage: &U) -> Result<Answer, Status> {
         if let Some(conversion) = self.encoding.conversion {
-            return self
-                .encoding
-                .answer(StatusCode::OK, &table::converted(conversion, vec![self.row(usage)]));
+            if conversion.shape == Shape::MetadataList {
+                let what = format!("not a list (*metrics.{})", U::KIND);
+                return Err(Status::no_shape("PartialObjectMetadataList", &what));
+            }
+            let table = table::converted(conversion, vec![self.row(usage)]);
+            return Ok(self.encoding.answer(StatusCode::OK, &table));
         }
         let time = Moment::from_unix(usage.time());
         let kind = TypeMeta { kind: U::KIND, api_version: VERSION };
-        self.encoding.answer(StatusCode::OK, &self.metrics(usage, &time, Some(kind)))
+        Ok(self.encoding.answer(StatusCode::OK, &self.metrics(usage, &time, Some(kind))))
     }
 
     fn metrics<'b, U: Measurable>(

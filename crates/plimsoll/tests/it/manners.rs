@@ -111,6 +111,11 @@ async fn a_table_of_nothing_has_no_columns() -> Result<()> {
     let stand = stand().await?;
     let (status, body) = ask(&stand, TABLE, PODS).await?;
     assert_eq!((status, &body["kind"]), (200, &"Table".into()));
+    let metadata = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+    let (status, refusal) = ask(&stand, metadata, PODS).await?;
+    let expected =
+        "you requested PartialObjectMetadata, but the requested object is a list (*metrics.PodMetricsList)";
+    assert_eq!((status, refusal["message"].as_str()), (406, Some(expected)));
     assert_eq!((body.get("columnDefinitions"), body.get("rows")), (Some(&Value::Null), Some(&Value::Null)));
     Ok(())
 }
