@@ -6,6 +6,34 @@
 //! [`State`] that comes back.
 //!
 //! **Invariant:** the same profile, state, instant and inputs give the same decision, and no input makes it panic.
+//!
+//! ```
+//! use plimsoll_hpa::{Hpa, Inputs, MetricAnswer, Profile, Replies, Scale, State, Time, decide};
+//!
+//! let spec = serde_json::from_str(
+//!     r#"{
+//!         "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "worker" },
+//!         "maxReplicas": 10,
+//!         "metrics": [{ "type": "External", "external": {
+//!             "metric": { "name": "jobs" }, "target": { "type": "AverageValue", "averageValue": "10" }
+//!         } }]
+//!     }"#,
+//! )?;
+//! let hpa = Hpa { namespace: "shop".into(), name: "worker".into(), spec, ..Hpa::default() };
+//! let scale = Scale { spec_replicas: 3, status_replicas: 3, selector: "app=worker".into() };
+//! let metrics = [MetricAnswer::Values(vec![45_000])]; // in thousandths: 45 jobs
+//! let inputs = Inputs { hpa: &hpa, scale: Ok(&scale), pods: &[], others: &[], metrics: &metrics };
+//!
+//! let (decision, _memory) =
+//!     decide(&Profile::of_version("1.37")?, State::default(), Time(0), &inputs, &Replies::default());
+//!
+//! assert_eq!(decision.events[0].message, "New size: 5; reason: external metric jobs(nil) above target");
+//! assert_eq!(
+//!     decision.to_string(),
+//!     "scales up from 3 to 5 replicas\n  external metric jobs is 45 in all, target 10 per pod: asks for 5 (45 / 10)\n"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod columns;
 mod decide;
