@@ -191,24 +191,5 @@ pub(crate) fn is_similar(field: &str, key: &str) -> bool {
     }
     let allowed = if field.len() < 4 { 1 } else { 2 };
     let begins = key.len() >= 3 && (field.starts_with(&key) || key.starts_with(&field) && field.len() > 3);
-    begins || distance(&field, &key) <= allowed.min(field.len() / 2)
-}
-
-/// Number of characters to insert, remove, replace or swap with their neighbour.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in right.iter().enumerate() {
-            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[right.len()]
+    begins || strsim::osa_distance(&field, &key) <= allowed.min(field.len() / 2)
 }

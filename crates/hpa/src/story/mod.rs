@@ -2,7 +2,7 @@
 //!
 //! One file is one story. The language is described by example in `docs/reference/stories.md`, which is itself read
 //! and played by a test. Not a simulation of the workload: pods and values are told, as in
-//! [`Scenario`](crate::scenario::Scenario), which a story becomes.
+//! [`Scenario`], which a story becomes.
 //!
 //! **Invariant:** a story can fail: every turn expects something, and a word that is not known is refused with its
 //! place. No text makes reading panic or allocate beyond [`limits`](LIMITS).
