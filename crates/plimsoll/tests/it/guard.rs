@@ -18,25 +18,8 @@ use plimsoll_testkit::wait::eventually;
 use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::one_rule::{POD, QUERY, RULE, arrange};
 use crate::stand::{CLIENT_GO, PATIENCE, Stand, Surroundings};
-
-const RULE: &str = r#"rules:
-- seriesQuery: requests{pod!=""}
-  resources: {template: <<.Resource>>}
-  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)
-"#;
-
-const POD: &str = "/apis/custom.metrics.k8s.io/v1beta1/namespaces/default/pods/web-1/requests";
-const QUERY: &str = "sum(requests{namespace=\"default\",pod=\"web-1\"}) by (pod)";
-
-fn arrange(around: &Surroundings) {
-    around.prometheus.series(
-        "requests{pod!=\"\"}",
-        &json!([{"__name__": "requests", "namespace": "default", "pod": "web-1"}]),
-    );
-    around.kubernetes.pods(&["web-1"]);
-    around.prometheus.vector(QUERY, &[(json!({"pod": "web-1"}), "7")]);
-}
 
 async fn dial_from(source: &str, stand: &Stand) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;

@@ -21,25 +21,8 @@ use plimsoll_testkit::fakes::Reply;
 use plimsoll_testkit::wait::eventually;
 use serde_json::json;
 
+use crate::one_rule::{POD, QUERY, RULE, arrange};
 use crate::stand::{PATIENCE, Stand, Surroundings};
-
-const RULE: &str = r#"rules:
-- seriesQuery: requests{pod!=""}
-  resources: {template: <<.Resource>>}
-  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)
-"#;
-
-const POD: &str = "/apis/custom.metrics.k8s.io/v1beta1/namespaces/default/pods/web-1/requests";
-
-fn arrange(around: &Surroundings) {
-    around.prometheus.series(
-        "requests{pod!=\"\"}",
-        &json!([{"__name__": "requests", "namespace": "default", "pod": "web-1"}]),
-    );
-    around.kubernetes.pods(&["web-1"]);
-    let query = "sum(requests{namespace=\"default\",pod=\"web-1\"}) by (pod)";
-    around.prometheus.vector(query, &[(json!({"pod": "web-1"}), "7")]);
-}
 
 /// Writes a version of a ConfigMap as the kubelet does: a folder, and a link that is replaced at once.
 fn mount(folder: &Path, version: &str, config: &str) -> Result<()> {
@@ -111,11 +94,10 @@ async fn a_file_that_goes_away_changes_nothing() -> Result<()> {
 #[tokio::test]
 async fn requests_in_flight_are_finished_after_sigterm() -> Result<()> {
     let stand = Stand::with(RULE, arrange).await?;
-    let query = "sum(requests{namespace=\"default\",pod=\"web-1\"}) by (pod)";
     let vector = json!({"status": "success", "data": {"resultType": "vector",
         "result": [{"metric": {"pod": "web-1"}, "value": [1, "9"]}]}});
     let late = Reply::Late(Duration::from_secs(3), Box::new(Reply::json(200, &vector)));
-    stand.around.prometheus.answer(query, late);
+    stand.around.prometheus.answer(QUERY, late);
     let (caller, prometheus) = (stand.admin()?, stand.around.prometheus.clone());
     let flying = tokio::spawn(async move { caller.get(POD).await });
     eventually("the query is on its way", PATIENCE, async || {

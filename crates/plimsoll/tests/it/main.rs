@@ -9,6 +9,7 @@ mod check;
 mod guard;
 mod life;
 mod manners;
+mod one_rule;
 mod pages;
 mod promql;
 mod recorded;
