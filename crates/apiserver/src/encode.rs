@@ -131,7 +131,6 @@ pub fn json<T: Serialize + ?Sized>(value: &T, pretty: bool) -> Vec<u8> {
 /// JSON as Go's `encoding/json` writes it: no byte in it means anything to HTML or to JavaScript. All of these
 /// characters can stand inside strings only.
 fn escaped(json: Vec<u8>) -> Vec<u8> {
-    const LINE_SEPARATORS: [&[u8]; 2] = ["\u{2028}".as_bytes(), "\u{2029}".as_bytes()];
     if !json.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
         return json;
     }
@@ -143,13 +142,10 @@ fn escaped(json: Vec<u8>) -> Vec<u8> {
             b'<' => out.extend_from_slice(br"\u003c"),
             b'>' => out.extend_from_slice(br"\u003e"),
             b'&' => out.extend_from_slice(br"\u0026"),
-            0xe2 if after.starts_with(&LINE_SEPARATORS[0][1..]) => {
-                out.extend_from_slice(br"\u2028");
-                rest = &after[2..];
-            }
-            0xe2 if after.starts_with(&LINE_SEPARATORS[1][1..]) => {
-                out.extend_from_slice(br"\u2029");
-                rest = &after[2..];
+            // U+2028 and U+2029.
+            0xe2 if let [0x80, last @ (0xa8 | 0xa9), rest_of_it @ ..] = after => {
+                out.extend_from_slice(if *last == 0xa8 { br"\u2028" } else { br"\u2029" });
+                rest = rest_of_it;
             }
             byte => out.push(*byte),
         }

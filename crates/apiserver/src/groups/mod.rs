@@ -10,7 +10,6 @@ mod custom;
 mod explain;
 mod external;
 mod options;
-
 mod resource;
 mod served;
 mod table;

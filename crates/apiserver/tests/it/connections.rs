@@ -67,11 +67,7 @@ async fn a_thousand_connections_that_come_and_go_leave_nothing_behind() {
             drop(TcpStream::connect(stand.address).await.unwrap());
         }
     }
-    until("the connections are gone", async || {
-        let text = stand.get("/metrics").await.text().to_owned();
-        text.contains("\napiserver_open_connections 1\n")
-    })
-    .await;
+    until("the connections are gone", async || stand.measures("apiserver_open_connections 1").await).await;
 }
 
 #[tokio::test]
@@ -123,11 +119,7 @@ async fn a_client_that_does_not_read_its_answers_is_cut_off() {
     for _ in 0..200 {
         connection.send(b"GET /apis/metrics.k8s.io/v1beta1/large HTTP/1.1\r\nHost: x\r\n\r\n").await;
     }
-    until("the connection is gone", async || {
-        let text = stand.get("/metrics").await.text().to_owned();
-        text.contains("\napiserver_open_connections 1\n")
-    })
-    .await;
+    until("the connection is gone", async || stand.measures("apiserver_open_connections 1").await).await;
 }
 
 #[tokio::test]

@@ -63,11 +63,13 @@ async fn aggregated_discovery_is_not_sent_twice_until_it_changes() {
 async fn discovery_comes_as_protobuf_and_yaml_too() {
     use plimsoll_apiserver::wire;
     use prost::Message as _;
+
+    use crate::messages;
     let stand = Stand::start(Plan::default()).await;
     let target = "/apis/metrics.k8s.io/v1beta1";
     let reply = accepting(&stand, target, "application/vnd.kubernetes.protobuf").await;
     assert_eq!(reply.header("content-type"), "application/vnd.kubernetes.protobuf");
-    let unknown = wire::Unknown::decode(reply.body.strip_prefix(wire::MAGIC).unwrap()).unwrap();
+    let unknown = messages::Unknown::decode(reply.body.strip_prefix(wire::MAGIC).unwrap()).unwrap();
     let of = unknown.type_meta.unwrap();
     assert_eq!((of.api_version.as_str(), of.kind.as_str()), ("v1", "APIResourceList"));
     let list = wire::ApiResourceList::decode(unknown.raw).unwrap();

@@ -262,11 +262,7 @@ async fn streams_that_are_opened_and_reset_end_the_connection() {
     }
     let _ = raw.0.stream.write_all(&bytes).await;
     assert_eq!(raw.farewell().await, Some(ENHANCE_YOUR_CALM));
-    until("no request is left", async || {
-        let text = stand.get("/metrics").await.text().to_owned();
-        text.contains("\napiserver_pending_requests 1\n")
-    })
-    .await;
+    until("no request is left", async || stand.measures("apiserver_pending_requests 1").await).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod cluster;
 mod connections;
 mod discovery;
 mod floods;
+mod messages;
 mod paths;
 mod pipeline;
 mod recorded;

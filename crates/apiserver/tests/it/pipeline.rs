@@ -59,14 +59,16 @@ async fn a_refusal_says_who_may_not_do_what() {
 async fn a_failure_comes_in_the_representation_that_the_client_reads() {
     use plimsoll_apiserver::wire;
     use prost::Message as _;
+
+    use crate::messages;
     let stand = Stand::start(Plan::default()).await;
     *stand.decisions.decision.lock().unwrap() = Decision::Denied { reason: String::new() };
     let ask = async |accept| stand.ask("GET", METRIC, &[("Accept", accept)]).await;
     let reply = ask("application/vnd.kubernetes.protobuf, */*").await;
     assert_eq!((reply.status, reply.header("content-type")), (403, "application/vnd.kubernetes.protobuf"));
-    let unknown = wire::Unknown::decode(reply.body.strip_prefix(wire::MAGIC).unwrap()).unwrap();
+    let unknown = messages::Unknown::decode(reply.body.strip_prefix(wire::MAGIC).unwrap()).unwrap();
     assert_eq!(unknown.type_meta.unwrap().kind, "Status");
-    let status = wire::Status::decode(unknown.raw).unwrap();
+    let status = messages::Status::decode(unknown.raw).unwrap();
     assert_eq!((status.code, status.reason.as_str()), (403, "Forbidden"));
     assert_eq!(status.details.unwrap().name, "web-1");
     let reply = ask("application/yaml").await;

@@ -278,6 +278,11 @@ impl Stand {
         self.ask("GET", target, &[("Authorization", "Bearer admin")]).await
     }
 
+    /// Whether `line` is on the page of the server's own metrics.
+    pub async fn measures(&self, line: &str) -> bool {
+        self.get("/metrics").await.text().contains(&format!("\n{line}\n"))
+    }
+
     pub async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
         self.connect().await.ask(method, target, headers).await
     }
