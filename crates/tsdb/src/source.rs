@@ -54,13 +54,9 @@ impl StoreView {
             }
             let targets = &self.directory.targets;
             let now = |number: u32| Some(targets.get(number as usize)?.as_ref()?.view.load_full());
-            let changed = self.shared.changes.between(
-                known.generation,
-                self.generation,
-                targets.len() / 4,
-                &self.shared.generation,
-            );
-            let told = changed.and_then(|changed| known.after(self.generation, &changed, now));
+            let told = self
+                .changed_since(known.generation)
+                .and_then(|changed| known.after(self.generation, &changed, now));
             let found = Arc::new(told.unwrap_or_else(|| {
                 let there = (0..targets.len() as u32).filter_map(|number| Some((number, now(number)?)));
                 Twins::search(self.generation, &there.collect::<Vec<_>>())
@@ -80,6 +76,13 @@ impl StoreView {
         }))
     }
 
+    /// The targets that changed after a generation, ascending; nothing if they are no longer known, or so many that
+    /// asking all is as quick.
+    fn changed_since(&self, generation: u64) -> Option<Vec<u32>> {
+        let most = self.directory.targets.len() / 4;
+        self.shared.changes.between(generation, self.generation, most, &self.shared.generation)
+    }
+
     /// The series that satisfy all matchers, twins included, by target and in the order of its index.
     fn found(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
         let ask = |target: u32, to: &mut Found| {
@@ -90,16 +93,8 @@ impl StoreView {
         };
         let most = self.shared.options.kept_lookups;
         let known = self.shared.lookups.load();
-        let (lookup, newest) = (known.of(matchers), &self.shared.generation);
-        let changed = lookup.and_then(|lookup| {
-            let changed = self.shared.changes.between(
-                lookup.generation,
-                self.generation,
-                self.directory.targets.len() / 4,
-                newest,
-            )?;
-            Some((&lookup.found, changed))
-        });
+        let lookup = known.of(matchers);
+        let changed = lookup.and_then(|lookup| Some((&lookup.found, self.changed_since(lookup.generation)?)));
         let found = match changed {
             Some((found, changed)) if changed.is_empty() => return found.ids(),
             Some((found, changed)) => found.with(&changed, ask),
