@@ -172,13 +172,15 @@ mod tests {
 
     use super::*;
 
+    /// Nothing, with the reason printed, where it is not built.
+    fn upstream() -> Option<Upstream> {
+        let program = Upstream::program().inspect_err(|reason| eprintln!("skipped: {reason}")).ok()?;
+        Some(Upstream::start(program).unwrap())
+    }
+
     #[test]
     fn made_up_sequences_are_decided_as_by_the_real_controller() {
-        let program = match Upstream::program() {
-            Ok(program) => program,
-            Err(reason) => return eprintln!("skipped: {reason}"),
-        };
-        let mut upstream = Upstream::start(program).unwrap();
+        let Some(mut upstream) = upstream() else { return };
         let tally = compare(&mut upstream, Profile::NEWEST, 1, 0..2_000, |_| ()).unwrap();
         assert!(tally.different.is_empty(), "{:?}, first {}", tally.kinds, tally.different[0]);
         assert_eq!((tally.sequences, tally.unanswered), (2_000, 0));
@@ -188,11 +190,7 @@ mod tests {
     /// Their own test says that the library does as they are told; this one that Kubernetes does.
     #[test]
     fn stories_go_as_with_the_real_controller() {
-        let program = match Upstream::program() {
-            Ok(program) => program,
-            Err(reason) => return eprintln!("skipped: {reason}"),
-        };
-        let mut upstream = Upstream::start(program).unwrap();
+        let Some(mut upstream) = upstream() else { return };
         let mut played = 0;
         for entry in std::fs::read_dir(workspace().join("crates/hpa/testdata/stories")).unwrap() {
             let path = entry.unwrap().path();

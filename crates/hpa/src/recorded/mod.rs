@@ -21,6 +21,7 @@ mod write;
 use serde_json::Value;
 
 pub use self::leniency::Leniency;
+pub use self::write::metrics as current_metrics;
 
 /// A line that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,14 +8,15 @@ use serde_json::{Map, Value, json};
 
 use crate::decide::Decision;
 use crate::state::{ScaleEvent, State};
-use crate::status::{CurrentValue, HpaStatus, MetricStatus, StatusSource};
+use crate::status::{HpaStatus, MetricStatus, StatusSource};
 use crate::time::Time;
 
 pub(super) fn seconds(time: Time) -> Value {
     if time == Time::ZERO { Value::Null } else { json!(time.0 as f64 / 1e9) }
 }
 
-pub(super) fn metrics(status: &HpaStatus) -> Value {
+/// `status.currentMetrics` in the API's own shape.
+pub fn metrics(status: &HpaStatus) -> Value {
     status
         .current_metrics
         .iter()
@@ -23,41 +24,20 @@ pub(super) fn metrics(status: &HpaStatus) -> Value {
         .collect()
 }
 
-fn current(current: &CurrentValue) -> Value {
-    let mut map = Map::new();
-    if let Some(value) = current.value {
-        map.insert("value".into(), json!(value.to_string()));
-    }
-    if let Some(value) = current.average_value {
-        map.insert("averageValue".into(), json!(value.to_string()));
-    }
-    if let Some(percent) = current.average_utilization {
-        map.insert("averageUtilization".into(), json!(percent));
-    }
-    Value::Object(map)
-}
-
 fn entry(metric: &MetricStatus) -> Value {
-    let current = current(&metric.current);
-    match &metric.source {
-        StatusSource::Resource { name } => {
-            json!({"type": "Resource", "resource": {"name": name, "current": current}})
+    let (kind, field, mut source) = match &metric.source {
+        StatusSource::Resource { name } => ("Resource", "resource", json!({"name": name})),
+        StatusSource::ContainerResource { name, container } => {
+            ("ContainerResource", "containerResource", json!({"name": name, "container": container}))
         }
-        StatusSource::ContainerResource { name, container } => json!({
-            "type": "ContainerResource",
-            "containerResource": {"name": name, "container": container, "current": current},
-        }),
-        StatusSource::Pods { metric } => {
-            json!({"type": "Pods", "pods": {"metric": metric, "current": current}})
+        StatusSource::Pods { metric } => ("Pods", "pods", json!({"metric": metric})),
+        StatusSource::Object { metric, described_object } => {
+            ("Object", "object", json!({"metric": metric, "describedObject": described_object}))
         }
-        StatusSource::Object { metric, described_object } => json!({
-            "type": "Object",
-            "object": {"metric": metric, "describedObject": described_object, "current": current},
-        }),
-        StatusSource::External { metric } => {
-            json!({"type": "External", "external": {"metric": metric, "current": current}})
-        }
-    }
+        StatusSource::External { metric } => ("External", "external", json!({"metric": metric})),
+    };
+    source["current"] = json!(metric.current);
+    json!({"type": kind, field: source})
 }
 
 pub(super) fn conditions(status: &HpaStatus, with_times: bool) -> Value {

@@ -102,11 +102,9 @@ pub fn compare(
         let play = |now| decide(&profile, state.clone(), now, &inputs, &replies);
         let now = wire::time(turn.time);
         let (decision, after) = play(now);
-        for moved in [now - SLACK, now + SLACK] {
-            let (other, _) = play(moved);
-            if outcome(&other) != outcome(&decision) {
-                return Ok(Verdict::Unclear(format!("{}: it lies at the edge of a span", place())));
-            }
+        let clear = outcome(&decision);
+        if [now - SLACK, now + SLACK].into_iter().any(|moved| outcome(&play(moved).0) != clear) {
+            return Ok(Verdict::Unclear(format!("{}: it lies at the edge of a span", place())));
         }
         let ours = ours(&decision);
         let theirs = theirs(turn, &decision, &ours)?;
@@ -132,19 +130,25 @@ pub fn compare(
 
 /// A decision without its times.
 fn outcome(decision: &Decision) -> Value {
-    let mut outcome = ours(decision);
-    outcome["status"] = json!(null);
     let conditions = decision.status.conditions.iter();
     let conditions: Vec<_> = conditions.map(|condition| json!([condition.kind, condition.reason])).collect();
-    outcome["conditions"] = json!(conditions);
-    outcome["metrics"] = json!(decision.status.current_metrics);
-    outcome
+    json!({
+        "scale": sizes(decision),
+        "questions": decision.metric_calls,
+        "conditions": conditions,
+        "metrics": decision.status.current_metrics,
+    })
+}
+
+/// The size in each write of the scale.
+fn sizes(decision: &Decision) -> Vec<i32> {
+    let rescale = decision.rescale.as_ref();
+    rescale.map(|rescale| vec![rescale.to; rescale.puts as usize]).unwrap_or_default()
 }
 
 fn ours(decision: &Decision) -> Value {
-    let rescale = decision.rescale.as_ref();
     json!({
-        "scale": rescale.map(|rescale| vec![rescale.to; rescale.puts as usize]).unwrap_or_default(),
+        "scale": sizes(decision),
         "questions": decision.metric_calls,
         "status": if decision.status_changed { wire::status(&decision.status) } else { Value::Null },
     })

@@ -7,9 +7,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
+use plimsoll_hpa::recorded::current_metrics;
 use plimsoll_hpa::{
-    ConditionStatus, Container, HpaSpec, HpaStatus, MetricAnswer, MetricSpec, MetricStatus, Phase, Pod,
-    Ready, Requests, Sample, Samples, Scale, Span, StatusSource, Time,
+    ConditionStatus, Container, HpaSpec, HpaStatus, MetricAnswer, MetricSpec, Phase, Pod, Ready, Requests,
+    Sample, Samples, Scale, Span, Time,
 };
 use plimsoll_model::quantity::Quantity;
 use plimsoll_testkit::fakes::metrics::Exchange;
@@ -214,32 +215,14 @@ pub fn status(status: &HpaStatus) -> Value {
             "lastTransitionTime": seconds(condition.last_transition_time),
         })
     });
-    let metrics =
-        status.current_metrics.iter().map(|metric| metric.as_ref().map_or(json!({"type": ""}), entry));
     json!({
         "observedGeneration": status.observed_generation,
         "lastScaleTime": seconds(status.last_scale_time),
         "currentReplicas": status.current_replicas,
         "desiredReplicas": status.desired_replicas,
-        "currentMetrics": metrics.collect::<Vec<_>>(),
+        "currentMetrics": current_metrics(status),
         "conditions": conditions.collect::<Vec<_>>(),
     })
-}
-
-fn entry(metric: &MetricStatus) -> Value {
-    let (kind, field, mut source) = match &metric.source {
-        StatusSource::Resource { name } => ("Resource", "resource", json!({"name": name})),
-        StatusSource::ContainerResource { name, container } => {
-            ("ContainerResource", "containerResource", json!({"name": name, "container": container}))
-        }
-        StatusSource::Pods { metric } => ("Pods", "pods", json!({"metric": metric})),
-        StatusSource::Object { metric, described_object } => {
-            ("Object", "object", json!({"metric": metric, "describedObject": described_object}))
-        }
-        StatusSource::External { metric } => ("External", "external", json!({"metric": metric})),
-    };
-    source["current"] = json!(metric.current);
-    json!({"type": kind, field: source})
 }
 
 /// The same of a status that the controller wrote.
